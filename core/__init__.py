@@ -1,0 +1,1 @@
+"""Settings, errors, logging and the Celery app: a closed list that every layer may import."""

@@ -1,0 +1,68 @@
+"""Structured logs: one JSON object a line, on standard error, without secrets or message bodies."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+SECRET = re.compile(
+    r"xox[a-z]-[\w-]+|xapp-[\w-]+|sk-[\w-]{8,}|(?<=://)[^\s/:@]*:[^\s/@]+(?=@)|Bearer\s+\S+"
+)
+BODY_FIELDS = frozenset({"text", "question", "answer", "quote", "body", "content", "message"})
+
+
+def _redact(value: object) -> object:
+    return SECRET.sub("[secret]", value) if isinstance(value, str) else value
+
+
+def protect(
+    _logger: object, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Blank secrets in every value and replace message bodies by their length."""
+    for name, value in event.items():
+        if name in BODY_FIELDS and isinstance(value, str):
+            event[name] = f"[{len(value)} characters]"
+        else:
+            event[name] = _redact(value)
+    return event
+
+
+def configure_logs(level: str = "INFO") -> None:
+    """Send structlog and the standard library's loggers through one JSON renderer.
+
+    Libraries log at WARNING and above only: their INFO lines may hold message bodies.
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        protect,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer(default=str)],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(default=str),
+            ],
+            foreign_pre_chain=shared,
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def logger(name: str) -> Any:
+    """Return the structured logger of a module; bind ids, never texts."""
+    return structlog.get_logger(module=name)

@@ -1,0 +1,136 @@
+"""Every setting, read once at a process's start from the environment and `.env`."""
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import platformdirs
+from dotenv.parser import parse_stream
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_PORT = 8400
+ENV_FILE_VARIABLE = "FOOTNOTE_ENV_FILE"
+
+
+class Settings(BaseSettings):
+    """All settings; frozen. Names in the environment are the aliases, in any case."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    home: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("footnote", appauthor=False)),
+        validation_alias=AliasChoices("FOOTNOTE_HOME"),
+    )
+    port: int = Field(DEFAULT_PORT, ge=1, le=65535, validation_alias=AliasChoices("FOOTNOTE_PORT"))
+    database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_URL"))
+    redis_url: SecretStr | None = Field(None, validation_alias=AliasChoices("REDIS_URL"))
+    slack_bot_token: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("SLACK_BOT_TOKEN")
+    )
+    slack_app_token: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("SLACK_APP_TOKEN")
+    )
+    slack_api_url: str = Field(
+        "https://slack.com/api/", validation_alias=AliasChoices("SLACK_API_URL")
+    )
+    openai_api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("OPENAI_API_KEY"))
+    openai_base_url: str | None = Field(None, validation_alias=AliasChoices("OPENAI_BASE_URL"))
+    openai_model: str = Field("gpt-5-mini", validation_alias=AliasChoices("OPENAI_MODEL"))
+    openai_embedding_model: str | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_EMBEDDING_MODEL")
+    )
+    model_timeout: float = Field(
+        20.0, gt=0, le=55, validation_alias=AliasChoices("FOOTNOTE_MODEL_TIMEOUT")
+    )  # seconds for one model call; every Slack message must end within 60
+    log_level: str = Field("INFO", validation_alias=AliasChoices("FOOTNOTE_LOG_LEVEL"))
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _blank_is_unset(cls, value: object, info: object) -> object:
+        """Treat `NAME=` in `.env` as not set, as people expect of a commented sample."""
+        if isinstance(value, str):
+            value = value.strip()
+            if not value:
+                name = getattr(info, "field_name", "")
+                return cls.model_fields[name].get_default(call_default_factory=True)
+        return value
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _ends_with_slash(cls, value: str) -> str:
+        return value if value.endswith("/") else value + "/"
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a language model is configured (a key, or a keyless local server)."""
+        return self.openai_api_key is not None or self.openai_base_url is not None
+
+    @property
+    def has_slack(self) -> bool:
+        """Whether both tokens that Socket Mode needs are given."""
+        return self.slack_bot_token is not None and self.slack_app_token is not None
+
+
+def _check_env_file(path: Path) -> None:
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for binding in parse_stream(stream):
+                if binding.error or (binding.key is not None and binding.value is None):
+                    raise ConfigurationError(
+                        f"Line {binding.original.line} of {path} cannot be read; "
+                        "write every setting as NAME=value."
+                    )
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _problems(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_input=False, include_url=False):
+        name = str(problem["loc"][0]) if problem["loc"] else "a setting"
+        alias = (
+            Settings.model_fields[name].validation_alias if name in Settings.model_fields else 0
+        )
+        shown = alias.choices[0] if isinstance(alias, AliasChoices) else name
+        yield f"{shown}: {problem['msg']}"
+
+
+def load_settings(env_file: Path | None = None) -> Settings:
+    """Read the settings from the environment and from `env_file` (if it exists).
+
+    Raises ConfigurationError with the line or the variable that is wrong.
+    """
+    if env_file is not None and env_file.exists():
+        _check_env_file(env_file)
+    else:
+        env_file = None
+    try:
+        return Settings(_env_file=env_file)  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise ConfigurationError(
+            "A setting cannot be used: " + "; ".join(_problems(error)) + "."
+        ) from error
+
+
+@cache
+def settings() -> Settings:
+    """Return this process's settings: the environment over `.env` beside pyproject.toml.
+
+    `FOOTNOTE_ENV_FILE` names another file; empty means none. Raises ConfigurationError.
+    """
+    import os  # noqa: PLC0415 - the only place that asks the environment for a name
+
+    named = os.environ.get(ENV_FILE_VARIABLE)
+    if named is None:
+        return load_settings(ROOT / ".env")
+    return load_settings(Path(named) if named else None)
