@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, on standard error, without secrets or message bodies."""
+"""Structured logs on standard error, one JSON object a line, without secrets or texts."""
 
 import logging
 import re

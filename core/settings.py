@@ -115,7 +115,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
     else:
         env_file = None
     try:
-        return Settings(_env_file=env_file)  # type: ignore[call-arg]
+        return Settings(_env_file=env_file)
     except ValidationError as error:
         raise ConfigurationError(
             "A setting cannot be used: " + "; ".join(_problems(error)) + "."

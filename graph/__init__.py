@@ -1,1 +1,1 @@
-
+"""Answering: route, retrieve, answer, verify, style, finish."""

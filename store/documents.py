@@ -1,0 +1,89 @@
+"""Documents, their immutable versions, and the blocks of a version's canonical text."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+BlockKind = Literal["heading", "paragraph", "list_item", "table_row", "code"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One visible unit of a version's canonical text.
+
+    `start` and `end` are code points: `text[start:end]` is exactly the block's visible text.
+    `heading_path` names the headings above it, outermost first, without itself.
+    """
+
+    kind: BlockKind
+    start: int
+    end: int
+    level: int = 0  # 1-6 for a heading, nesting depth (from 0) for a list item, else 0
+    heading_path: tuple[str, ...] = ()
+    page: int | None = None  # from 1, where the format has pages
+
+
+@dataclass(frozen=True)
+class SourceRun:
+    """`length` code points of canonical text from `start`, taken unchanged from `source_start`.
+
+    `source_start` counts code points of the decoded source file. Text between runs
+    (collapsed white space, joined blocks, decoded entities) has no place of its own.
+    """
+
+    start: int
+    source_start: int
+    length: int
+
+
+@dataclass(frozen=True)
+class ParsedDocument:
+    """What a parser reads out of one file, before anything is stored.
+
+    `text` is the canonical text: what a person sees, markup gone, white space collapsed.
+    """
+
+    title: str
+    text: str
+    blocks: tuple[Block, ...]
+    source_map: tuple[SourceRun, ...]
+    document_key: str | None = None  # from front matter: files with the same key are versions
+    effective_from: datetime | None = None
+    effective_to: datetime | None = None
+    owner: str | None = None
+    link: str | None = None
+    hidden_characters: int = 0  # text a person could not see, dropped
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A passage cut from a version: at most 200 tokens of `text[start:end]`.
+
+    `content` is what is embedded and keyed: title and headings, a newline, the passage.
+    """
+
+    ordinal: int
+    start: int
+    end: int
+    content: str
+    token_count: int
+    heading_path: tuple[str, ...] = ()
+    page: int | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """An immutable version of a document, with the canonical text that citations point into."""
+
+    id: int
+    document_id: int
+    document_key: str
+    title: str
+    number: int
+    sha256: str
+    text: str = field(repr=False)
+    effective_from: datetime
+    effective_to: datetime | None
+    owner: str | None
+    link: str | None
