@@ -26,6 +26,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("FOOTNOTE_HOME"),
     )
     port: int = Field(DEFAULT_PORT, ge=1, le=65535, validation_alias=AliasChoices("FOOTNOTE_PORT"))
+    public_url: str | None = Field(None, validation_alias=AliasChoices("FOOTNOTE_PUBLIC_URL"))
     database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_URL"))
     redis_url: SecretStr | None = Field(None, validation_alias=AliasChoices("REDIS_URL"))
     slack_bot_token: SecretStr | None = Field(
@@ -68,6 +69,11 @@ class Settings(BaseSettings):
     @classmethod
     def _ends_with_slash(cls, value: str) -> str:
         return value if value.endswith("/") else value + "/"
+
+    @property
+    def page_url(self) -> str:
+        """Where people reach the pages: `FOOTNOTE_PUBLIC_URL` or the local address."""
+        return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
 
     @property
     def has_model(self) -> bool:

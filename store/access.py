@@ -5,6 +5,7 @@ has one of them *and* everybody who can see the place has one of them.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 EVERYONE = "everyone"  # every full member of the workspace
 EXTERNAL = "external"  # guests and people of other organisations
@@ -21,3 +22,42 @@ class Access:
 MEMBER = frozenset({EVERYONE, EXTERNAL})
 OPERATOR_ACCESS = Access(asker=MEMBER, place=MEMBER)
 """A full member asking in private: the default of a terminal and of the local page."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """What is known about a person of the workspace: who is unknown counts as external."""
+
+    user_id: str
+    standing: Literal["member", "guest", "foreign"]
+    principals: frozenset[str] = frozenset()  # user groups and private channels, e.g. "group:S1"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A channel in which an answer will be seen by others than the asker."""
+
+    channel_id: str
+    shared: bool = False  # guests or other organisations can see it
+
+
+def channel_principal(channel_id: str) -> str:
+    """Return the principal of everybody who is in a channel."""
+    return f"channel:{channel_id}"
+
+
+def access_of(member: Member | None, place: Place | None) -> Access:
+    """Return the access of a person who asks in a place; `None` as place means only they see it.
+
+    Guests, foreigners and unknown people read what is external, whatever groups they are in.
+    """
+    if member is None or member.standing != "member":
+        asker = frozenset({EXTERNAL})
+    else:
+        here = {channel_principal(place.channel_id)} if place else set()
+        asker = MEMBER | member.principals | here
+    if place is None:
+        return Access(asker=asker, place=asker)
+    if place.shared:
+        return Access(asker=asker, place=frozenset({EXTERNAL}))
+    return Access(asker=asker, place=MEMBER | {channel_principal(place.channel_id)})
