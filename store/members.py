@@ -15,7 +15,7 @@ def find_member(engine: Engine, workspace_id: int, user_id: str) -> Member | Non
         row = connection.execute(
             statement, {"workspace_id": workspace_id, "user_id": user_id}
         ).one_or_none()
-    return row and Member(user_id, row.standing, frozenset(row.principals))
+    return Member(user_id, row.standing, frozenset(row.principals)) if row else None
 
 
 def save_member(engine: Engine, workspace_id: int, member: Member) -> None:
