@@ -1,0 +1,405 @@
+"""Every table. Only `store` and `migrations` import this module.
+
+The vectors of an embedding space live in a table of their own, `vectors_<space id>`, because
+spaces differ in dimensions; `store.spaces` makes and drops those at run time.
+"""
+
+from pgvector.sqlalchemy import SPARSEVEC
+from sqlalchemy import (
+    ARRAY,
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+TERM_DIMENSIONS = 1_000_000_000
+"""Term ids are hashes below this; the most dimensions pgvector's sparsevec allows."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _id() -> Column[int]:
+    return Column("id", BigInteger, Identity(always=True), primary_key=True)
+
+
+def _workspace() -> Column[int]:
+    return Column(
+        "workspace_id", BigInteger, ForeignKey("workspaces.id", ondelete="CASCADE"), nullable=False
+    )
+
+
+def _created() -> Column[object]:
+    return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def _one_of(column: str, *values: str) -> CheckConstraint:
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({allowed})", name=column)
+
+
+def _parent(name: str, target: str, *, nullable: bool = False) -> Column[int]:
+    return Column(
+        name, BigInteger, ForeignKey(target, ondelete="CASCADE"), nullable=nullable, index=True
+    )
+
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    _id(),
+    Column("key", Text, nullable=False, unique=True),  # "local", a Slack team id, "eval:<hash>"
+    Column("name", Text, nullable=False),
+    Column("chunk_count", BigInteger, nullable=False, server_default="0"),  # N of BM25's idf
+    _created(),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column(
+        "workspace_id",
+        BigInteger,
+        ForeignKey("workspaces.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("user_id", Text, primary_key=True),
+    Column("standing", Text, nullable=False),
+    Column("principals", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _one_of("standing", "member", "guest", "foreign"),
+)
+
+# --- documents -----------------------------------------------------------------------------
+
+sources = Table(
+    "sources",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("kind", Text, nullable=False),  # "upload"; folders, web, git … come with watching
+    Column("name", Text, nullable=False),
+    Column("trust", SmallInteger, nullable=False, server_default="0"),
+    _created(),
+    UniqueConstraint("workspace_id", "kind", "name"),
+)
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column(
+        "workspace_id",
+        BigInteger,
+        ForeignKey("workspaces.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("sha256", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),  # the file as it came
+    _created(),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    _id(),
+    _workspace(),
+    _parent("source_id", "sources.id"),
+    Column("key", Text, nullable=False),  # stable name: from front matter, else the file's name
+    Column("audience", ARRAY(Text), nullable=False),
+    Column("deleted_at", DateTime(timezone=True)),
+    _created(),
+    UniqueConstraint("workspace_id", "key"),
+    CheckConstraint("cardinality(audience) > 0", name="audience"),
+)
+
+document_versions = Table(
+    "document_versions",
+    metadata,
+    _id(),
+    _workspace(),
+    Column(
+        "document_id", BigInteger, ForeignKey("documents.id", ondelete="CASCADE"), nullable=False
+    ),
+    Column("number", Integer, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),  # canonical: the visible text
+    Column("sha256", Text, nullable=False),  # of the canonical text
+    Column("effective_from", DateTime(timezone=True), nullable=False),
+    Column("effective_to", DateTime(timezone=True)),
+    Column("owner", Text),
+    Column("link", Text),
+    Column("file_name", Text, nullable=False),  # display text only, never a path
+    Column("media_type", Text, nullable=False),
+    Column("blob_sha256", Text, nullable=False),
+    Column("source_map", ARRAY(Integer, dimensions=2), nullable=False),
+    Column("hidden_characters", Integer, nullable=False, server_default="0"),
+    _created(),
+    UniqueConstraint("document_id", "number"),
+    Index("ix_document_versions_in_force", "document_id", text("effective_from DESC")),
+    CheckConstraint("effective_to IS NULL OR effective_to > effective_from", name="dates"),
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column(
+        "version_id",
+        BigInteger,
+        ForeignKey("document_versions.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("ordinal", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("start_offset", Integer, nullable=False),  # code points of the version's text
+    Column("end_offset", Integer, nullable=False),
+    Column("heading_path", ARRAY(Text), nullable=False),
+    Column("page", Integer),
+    _one_of("kind", "heading", "paragraph", "list_item", "table_row", "code"),
+    CheckConstraint("start_offset >= 0 AND end_offset > start_offset", name="offsets"),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("sha256", Text, nullable=False),  # of the content
+    Column("content", Text, nullable=False),  # title and headings, newline, passage
+    Column("token_count", Integer, nullable=False),
+    Column("term_ids", ARRAY(Integer), nullable=False),
+    Column("term_weights", SPARSEVEC(TERM_DIMENSIONS), nullable=False),
+    _created(),
+    UniqueConstraint("workspace_id", "sha256"),
+    Index("ix_chunks_term_ids", "term_ids", postgresql_using="gin"),
+)
+
+version_chunks = Table(
+    "version_chunks",
+    metadata,
+    Column(
+        "version_id",
+        BigInteger,
+        ForeignKey("document_versions.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("ordinal", Integer, primary_key=True),
+    Column("chunk_id", BigInteger, ForeignKey("chunks.id"), nullable=False, index=True),
+    Column("start_offset", Integer, nullable=False),
+    Column("end_offset", Integer, nullable=False),
+    Column("heading_path", ARRAY(Text), nullable=False),
+    Column("page", Integer),
+)
+
+term_frequencies = Table(
+    "term_frequencies",
+    metadata,
+    Column(
+        "workspace_id",
+        BigInteger,
+        ForeignKey("workspaces.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("term_id", Integer, primary_key=True),
+    Column("chunk_count", Integer, nullable=False),  # how many chunks have the term
+)
+
+embedding_spaces = Table(
+    "embedding_spaces",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("model", Text, nullable=False),
+    Column("dimensions", Integer, nullable=False),
+    Column("normalised", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    _created(),
+    UniqueConstraint("workspace_id", "model", "dimensions"),
+    _one_of("state", "building", "active", "retired"),
+    Index(
+        "ix_embedding_spaces_one_active",
+        "workspace_id",
+        unique=True,
+        postgresql_where=text("state = 'active'"),
+    ),
+)
+
+# --- conversations -------------------------------------------------------------------------
+
+conversations = Table(
+    "conversations",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("key", Text, nullable=False),
+    _created(),
+    UniqueConstraint("workspace_id", "key"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    _id(),
+    _parent("conversation_id", "conversations.id"),
+    Column("role", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("user_id", Text),
+    Column("event_key", Text),  # the incoming event, so that a second delivery is seen
+    _created(),
+    UniqueConstraint("conversation_id", "event_key"),
+    _one_of("role", "asker", "footnote"),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _workspace(),
+    _parent("turn_id", "turns.id", nullable=True),  # the question's; null where none is kept
+    Column("question", Text, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("note", Text),
+    Column("reference", Text),
+    Column("choices", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("as_of", DateTime(timezone=True)),
+    Column("seconds", REAL, nullable=False),
+    Column("trace", JSONB, nullable=False),
+    _created(),
+    Index("ix_answers_workspace_id_created_at", "workspace_id", "created_at"),
+    _one_of("route", "policy", "small_talk", "human", "out_of_scope", "clarify"),
+    _one_of("outcome", "answered", "refused", "clarifying", "escalated", "error"),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    _id(),
+    Column("answer_id", Text, ForeignKey("answers.id", ondelete="CASCADE"), nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    UniqueConstraint("answer_id", "ordinal"),
+)
+
+citations = Table(
+    "citations",
+    metadata,
+    _id(),
+    Column("answer_id", Text, ForeignKey("answers.id", ondelete="CASCADE"), nullable=False),
+    _parent("claim_id", "claims.id", nullable=True),  # null: the closest words of a refusal
+    Column("number", Integer, nullable=False),
+    Column(
+        "version_id",
+        BigInteger,
+        ForeignKey("document_versions.id"),
+        nullable=False,
+        index=True,
+    ),
+    Column("start_offset", Integer, nullable=False),
+    Column("end_offset", Integer, nullable=False),
+    Column("quote", Text, nullable=False),
+    Column("section", ARRAY(Text), nullable=False),
+    Column("page", Integer),
+    Column("link", Text),
+    Index("ix_citations_answer_id", "answer_id"),
+    CheckConstraint("start_offset >= 0 AND end_offset > start_offset", name="offsets"),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    _id(),
+    Column("answer_id", Text, ForeignKey("answers.id", ondelete="CASCADE"), nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("rating", SmallInteger, nullable=False),
+    Column("reason", Text),
+    Column("comment", Text),
+    _created(),
+    UniqueConstraint("answer_id", "user_id"),
+    CheckConstraint("rating IN (-1, 1)", name="rating"),
+)
+
+# --- models and work -----------------------------------------------------------------------
+
+models = Table(
+    "models",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("kind", Text, nullable=False),  # "style", "router", "ranker", "query_adapter"
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("artefact", Text, nullable=False),  # where its files are, or its name at a provider
+    Column("evidence", JSONB, nullable=False, server_default="{}"),  # the gate's figures
+    _created(),
+    UniqueConstraint("workspace_id", "kind", "name"),
+    _one_of("state", "candidate", "active", "retired"),
+    Index(
+        "ix_models_one_active",
+        "workspace_id",
+        "kind",
+        unique=True,
+        postgresql_where=text("state = 'active'"),
+    ),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),  # idempotency: one live job a key
+    Column("payload", JSONB, nullable=False),
+    Column("state", Text, nullable=False, server_default="queued"),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("lease_owner", Text),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("result", JSONB),
+    Column("error", Text),  # the sentence a person reads
+    _created(),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _one_of("state", "queued", "running", "succeeded", "failed"),
+    Index(
+        "ix_jobs_one_live",
+        "workspace_id",
+        "kind",
+        "key",
+        unique=True,
+        postgresql_where=text("state IN ('queued', 'running')"),
+    ),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(),
+    Column("task", Text, nullable=False),  # the Celery task's name
+    Column("arguments", JSONB, nullable=False),
+    Column("queue", Text, nullable=False),
+    _created(),
+)
