@@ -1,0 +1,144 @@
+"""Turns texts into vectors: MiniLM on this machine's CPU, or an OpenAI-compatible endpoint."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from openai import OpenAI, OpenAIError
+from tokenizers import Tokenizer
+
+from core.errors import ServiceUnavailableError
+from core.settings import Settings
+from retrieval import minilm
+
+MAX_TOKENS = 256  # MiniLM's own limit; what follows is not seen by the model
+BATCH_TOKENS = 4096  # padded tokens a batch: flat memory whatever the passages' lengths
+ENDPOINT_BATCH = 128  # texts a request
+ENDPOINT_RETRIES = 2
+ENDPOINT_TIMEOUT = 20.0  # seconds
+
+Vectors = NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """Texts to float32 vectors of length 1, one row a text."""
+
+    model: str
+    dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return an array [len(texts), dimensions]."""
+
+
+@cache
+def _tokenizer() -> Tokenizer:
+    tokenizer = Tokenizer.from_file(str(minilm.package_folder() / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def count_tokens(text: str) -> int:
+    """Return MiniLM's number of word pieces in `text`, without the two special tokens.
+
+    Chunks are measured in these whatever model embeds them, so that a change of the embedding
+    model leaves the chunks as they are.
+    """
+    return len(_tokenizer().encode(text, add_special_tokens=False).ids)
+
+
+class MiniLMEmbedder:
+    """all-MiniLM-L6-v2 (English) on ONNX Runtime."""
+
+    model = "all-MiniLM-L6-v2"
+    dimensions = minilm.HIDDEN
+
+    def __init__(self, cache_folder: Path, *, threads: int = 1, quantised: bool = True) -> None:
+        """Load the model, building its graph into `cache_folder` at first use."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # A spinning pool starves other processes on a small machine.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        path = minilm.build(cache_folder, quantised=quantised)
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return vectors [len(texts), 384]; texts over 256 tokens are cut there."""
+        encoded = [
+            encoding.ids[: MAX_TOKENS - 1] + encoding.ids[-1:]
+            if len(encoding.ids) > MAX_TOKENS
+            else encoding.ids
+            for encoding in _tokenizer().encode_batch(list(texts))
+        ]
+        vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda row: len(encoded[row]))
+        batch: list[int] = []
+        for row in order:
+            if batch and (len(batch) + 1) * len(encoded[row]) > BATCH_TOKENS:
+                vectors[batch] = self._run([encoded[member] for member in batch])
+                batch = []
+            batch.append(row)
+        if batch:
+            vectors[batch] = self._run([encoded[member] for member in batch])
+        return vectors
+
+    def _run(self, rows: list[list[int]]) -> Vectors:
+        longest = max(map(len, rows))
+        ids = np.zeros((len(rows), longest), dtype=np.int64)
+        mask = np.zeros_like(ids)
+        for number, row in enumerate(rows):
+            ids[number, : len(row)] = row
+            mask[number, : len(row)] = 1
+        result = self._session.run(["vectors"], {"input_ids": ids, "attention_mask": mask})
+        return np.asarray(result[0], dtype=np.float32)
+
+
+class EndpointEmbedder:
+    """Any endpoint that speaks OpenAI's embeddings API."""
+
+    def __init__(self, client: OpenAI, model: str) -> None:
+        """Ask the endpoint once for its dimensions; raises ServiceUnavailableError."""
+        self._client = client
+        self.model = model
+        self.dimensions = 0
+        self.dimensions = self.embed(["dimensions"]).shape[1]
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Return vectors [len(texts), dimensions], scaled to length 1."""
+        rows: list[list[float]] = []
+        for start in range(0, len(texts), ENDPOINT_BATCH):
+            rows += self._request(list(texts[start : start + ENDPOINT_BATCH]))
+        vectors = np.asarray(rows, dtype=np.float32).reshape(len(texts), -1)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
+
+    def _request(self, texts: list[str]) -> list[list[float]]:
+        try:
+            response = self._client.embeddings.create(model=self.model, input=texts)
+        except OpenAIError as error:
+            raise ServiceUnavailableError(
+                f"The embedding endpoint failed ({type(error).__name__}); check OPENAI_BASE_URL,"
+                " OPENAI_API_KEY and OPENAI_EMBEDDING_MODEL."
+            ) from error
+        return [item.embedding for item in response.data]
+
+
+def open_embedder(settings: Settings, *, threads: int = 1) -> Embedder:
+    """Return the configured embedder: the endpoint's model if one is named, else MiniLM."""
+    if settings.openai_embedding_model is None:
+        return MiniLMEmbedder(settings.home / "cache", threads=threads)
+    key = settings.openai_api_key
+    client = OpenAI(
+        api_key=key.get_secret_value() if key else "none",
+        base_url=settings.openai_base_url,
+        timeout=ENDPOINT_TIMEOUT,
+        max_retries=ENDPOINT_RETRIES,
+    )
+    return EndpointEmbedder(client, settings.openai_embedding_model)
