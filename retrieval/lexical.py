@@ -36,7 +36,7 @@ STOP_WORDS = frozenset(
     these they this those through to too under until up very was we were what when where which
     while who whom why will with would you your yours yourself yourselves 's 't 'm 're 've 'll 'd
     i'm i've i'd i'll it's that's what's don't doesn't can't isn't aren't won't please hello hi
-    thanks thank ok okay yes""".split()
+    thanks thank ok okay yes""".split()  # noqa: SIM905 - a column of words reads better
 )
 
 
@@ -53,7 +53,8 @@ def terms(text: str) -> list[str]:
     folded = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
     folded = "".join(letter for letter in folded if not unicodedata.combining(letter))
     words = [word.removesuffix("'s") for word in WORD.findall(folded)]
-    return _stemmer().stemWords([word for word in words if word and word not in STOP_WORDS])
+    kept = [word for word in words if word and word not in STOP_WORDS]
+    return list(_stemmer().stemWords(kept))
 
 
 def term_id(term: str) -> int:

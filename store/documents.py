@@ -1,8 +1,11 @@
 """Documents, their immutable versions, and the blocks of a version's canonical text."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
+
+from sqlalchemy import Engine, text
 
 BlockKind = Literal["heading", "paragraph", "list_item", "table_row", "code"]
 
@@ -87,3 +90,47 @@ class Version:
     effective_to: datetime | None
     owner: str | None
     link: str | None
+
+
+VERSION_COLUMNS = """
+    v.id, v.document_id, d.key AS document_key, v.title, v.number, v.sha256, v.text,
+    v.effective_from, v.effective_to, v.owner, v.link
+"""
+
+
+def _version(row: Any) -> Version:
+    return Version(**row._mapping)
+
+
+def read_versions(engine: Engine, workspace_id: int, version_ids: Iterable[int]) -> list[Version]:
+    """Return those versions of the workspace with their canonical texts, by id."""
+    statement = text(
+        f"SELECT {VERSION_COLUMNS} FROM document_versions v"  # noqa: S608
+        " JOIN documents d ON d.id = v.document_id"
+        " WHERE v.workspace_id = :workspace_id AND v.id = ANY(:ids) ORDER BY v.id"
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(
+            statement, {"workspace_id": workspace_id, "ids": sorted(set(version_ids))}
+        )
+        return [_version(row) for row in rows]
+
+
+def read_blocks(engine: Engine, version_id: int) -> list[Block]:
+    """Return a version's blocks in order."""
+    statement = text(
+        "SELECT kind, start_offset, end_offset, level, heading_path, page FROM blocks"
+        " WHERE version_id = :version_id ORDER BY ordinal"
+    )
+    with engine.connect() as connection:
+        return [
+            Block(
+                kind=row.kind,
+                start=row.start_offset,
+                end=row.end_offset,
+                level=row.level,
+                heading_path=tuple(row.heading_path),
+                page=row.page,
+            )
+            for row in connection.execute(statement, {"version_id": version_id})
+        ]

@@ -1,0 +1,296 @@
+"""Publishing a version: one transaction, so that readers see the old one or the new one, whole."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pgvector import SparseVector
+from sqlalchemy import Connection, Engine, insert, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from store import tables
+from store.access import EVERYONE
+from store.documents import Chunk, ParsedDocument
+from store.spaces import EmbeddingSpace, insert_vectors
+from store.tables import TERM_DIMENSIONS
+
+PUBLISH_LOCK = 0xF007  # advisory, with the workspace's id: publications take turns
+
+
+@dataclass(frozen=True)
+class File:
+    """The file a version was read from; `name` is display text, never a path to open."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class PassageTerms:
+    """A chunk ready to store: its hash, and the BM25 weights of its term ids."""
+
+    chunk: Chunk
+    sha256: str
+    weights: Mapping[int, float]
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What publishing did: `number` is the version's; `is_new` is False if nothing changed."""
+
+    version_id: int
+    document_key: str
+    number: int
+    is_new: bool
+    effective_from: datetime
+    chunk_count: int
+    new_chunk_count: int
+
+
+def chunk_hash(content: str) -> str:
+    """Return the key of a chunk: the SHA-256 of its content."""
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def publish(
+    engine: Engine,
+    workspace_id: int,
+    document: ParsedDocument,
+    file: File,
+    passages: Sequence[PassageTerms],
+    space: EmbeddingSpace,
+    vectors: Mapping[str, NDArray[np.float32]],
+    *,
+    audience: Sequence[str] | None = None,
+) -> Publication:
+    """Publish what was read from a file as its document's next version, unless it reads the same.
+
+    `vectors` holds one row for each chunk hash that had no vector yet. `audience` replaces the
+    document's principals; None keeps them, and a new document is for everyone.
+    """
+    with engine.begin() as connection:
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(:lock, (:workspace_id % 2147483647)::int)"),
+            {"lock": PUBLISH_LOCK, "workspace_id": workspace_id},
+        )
+        key = document.document_key or file.name
+        document_id = _ensure_document(connection, workspace_id, key, audience)
+        same = _same_version(connection, document_id, document)
+        if same is not None:
+            return Publication(
+                same.id, key, same.number, False, same.effective_from, len(passages), 0
+            )
+        chunk_ids, new = _insert_chunks(connection, workspace_id, passages)
+        insert_vectors(
+            connection, space, {chunk_ids[sha256]: row for sha256, row in vectors.items()}
+        )
+        version = _insert_version(connection, workspace_id, document_id, document, file)
+        _insert_places(connection, version.id, document, passages, chunk_ids)
+        return Publication(
+            version.id, key, version.number, True, version.effective_from, len(passages), new
+        )
+
+
+def _ensure_document(
+    connection: Connection, workspace_id: int, key: str, audience: Sequence[str] | None
+) -> int:
+    source_id = connection.execute(
+        text(
+            "INSERT INTO sources (workspace_id, kind, name) VALUES (:workspace_id, 'upload',"
+            " 'Uploads') ON CONFLICT (workspace_id, kind, name) DO UPDATE SET name ="
+            " excluded.name RETURNING id"
+        ),
+        {"workspace_id": workspace_id},
+    ).scalar_one()
+    return int(
+        connection.execute(
+            text(
+                "INSERT INTO documents (workspace_id, source_id, key, audience)"
+                " VALUES (:workspace_id, :source_id, :key, coalesce(:audience, :everyone))"
+                " ON CONFLICT (workspace_id, key) DO UPDATE SET deleted_at = NULL,"
+                " audience = coalesce(:audience, documents.audience) RETURNING id"
+            ),
+            {
+                "workspace_id": workspace_id,
+                "source_id": source_id,
+                "key": key,
+                "audience": None if audience is None else list(audience),
+                "everyone": [EVERYONE],
+            },
+        ).scalar_one()
+    )
+
+
+def _same_version(connection: Connection, document_id: int, document: ParsedDocument) -> Any:
+    """Return the version that reads the same and is in force from the same date, if any.
+
+    Without a date of its own a file is compared with the newest version only: going back to
+    older words is a change.
+    """
+    return connection.execute(
+        text(
+            "SELECT id, number, effective_from FROM document_versions v"
+            " WHERE document_id = :document_id AND sha256 = :sha256 AND title = :title"
+            " AND effective_to IS NOT DISTINCT FROM :effective_to"
+            " AND CASE WHEN CAST(:effective_from AS timestamptz) IS NULL"
+            "     THEN number = (SELECT max(number) FROM document_versions"
+            "                    WHERE document_id = :document_id)"
+            "     ELSE effective_from = :effective_from END"
+            " ORDER BY number DESC LIMIT 1"
+        ),
+        {
+            "document_id": document_id,
+            "sha256": chunk_hash(document.text),
+            "title": document.title,
+            "effective_from": document.effective_from,
+            "effective_to": document.effective_to,
+        },
+    ).one_or_none()
+
+
+def _insert_chunks(
+    connection: Connection, workspace_id: int, passages: Sequence[PassageTerms]
+) -> tuple[dict[str, int], int]:
+    """Return the id of every chunk by its hash, and how many had not been stored before."""
+    unique = {passage.sha256: passage for passage in passages}
+    rows = [
+        {
+            "workspace_id": workspace_id,
+            "sha256": passage.sha256,
+            "content": passage.chunk.content,
+            "token_count": passage.chunk.token_count,
+            "term_ids": sorted(passage.weights),
+            "term_weights": SparseVector(
+                {term - 1: weight for term, weight in passage.weights.items()}, TERM_DIMENSIONS
+            ),
+        }
+        for passage in unique.values()
+    ]
+    if not rows:
+        return {}, 0
+    statement = (
+        upsert(tables.chunks)
+        .on_conflict_do_nothing(index_elements=["workspace_id", "sha256"])
+        .returning(tables.chunks.c.sha256)
+    )
+    new = set(connection.execute(statement, rows).scalars())
+    _count_terms(connection, workspace_id, [unique[sha256] for sha256 in new])
+    found = connection.execute(
+        text(
+            "SELECT sha256, id FROM chunks"
+            " WHERE workspace_id = :workspace_id AND sha256 = ANY(:hashes)"
+        ),
+        {"workspace_id": workspace_id, "hashes": list(unique)},
+    )
+    return {row.sha256: row.id for row in found}, len(new)
+
+
+def _count_terms(
+    connection: Connection, workspace_id: int, passages: Sequence[PassageTerms]
+) -> None:
+    """Add new chunks to the document frequencies that inverse frequencies are made of."""
+    if not passages:
+        return
+    connection.execute(
+        text("UPDATE workspaces SET chunk_count = chunk_count + :count WHERE id = :workspace_id"),
+        {"count": len(passages), "workspace_id": workspace_id},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO term_frequencies (workspace_id, term_id, chunk_count)"
+            " SELECT :workspace_id, term_id, count(*) FROM unnest(CAST(:term_ids AS int[]))"
+            " AS term_id GROUP BY term_id"
+            " ON CONFLICT (workspace_id, term_id) DO UPDATE"
+            " SET chunk_count = term_frequencies.chunk_count + excluded.chunk_count"
+        ),
+        {
+            "workspace_id": workspace_id,
+            "term_ids": [term for passage in passages for term in passage.weights],
+        },
+    )
+
+
+def _insert_version(
+    connection: Connection,
+    workspace_id: int,
+    document_id: int,
+    document: ParsedDocument,
+    file: File,
+) -> Any:
+    blob_sha256 = hashlib.sha256(file.data).hexdigest()
+    connection.execute(
+        upsert(tables.blobs).on_conflict_do_nothing(),
+        {"workspace_id": workspace_id, "sha256": blob_sha256, "data": file.data},
+    )
+    number = connection.execute(
+        text(
+            "SELECT coalesce(max(number), 0) + 1 FROM document_versions"
+            " WHERE document_id = :document_id"
+        ),
+        {"document_id": document_id},
+    ).scalar_one()
+    versions = tables.document_versions
+    return connection.execute(
+        insert(versions)
+        .values(
+            workspace_id=workspace_id,
+            document_id=document_id,
+            number=number,
+            title=document.title,
+            text=document.text,
+            sha256=chunk_hash(document.text),
+            effective_from=document.effective_from or datetime.now(UTC),
+            effective_to=document.effective_to,
+            owner=document.owner,
+            link=document.link,
+            file_name=file.name,
+            media_type=file.media_type,
+            blob_sha256=blob_sha256,
+            source_map=[[run.start, run.source_start, run.length] for run in document.source_map],
+            hidden_characters=document.hidden_characters,
+        )
+        .returning(versions.c.id, versions.c.number, versions.c.effective_from)
+    ).one()
+
+
+def _insert_places(
+    connection: Connection,
+    version_id: int,
+    document: ParsedDocument,
+    passages: Sequence[PassageTerms],
+    chunk_ids: Mapping[str, int],
+) -> None:
+    blocks = [
+        {
+            "version_id": version_id,
+            "ordinal": ordinal,
+            "kind": block.kind,
+            "level": block.level,
+            "start_offset": block.start,
+            "end_offset": block.end,
+            "heading_path": list(block.heading_path),
+            "page": block.page,
+        }
+        for ordinal, block in enumerate(document.blocks)
+    ]
+    places = [
+        {
+            "version_id": version_id,
+            "ordinal": passage.chunk.ordinal,
+            "chunk_id": chunk_ids[passage.sha256],
+            "start_offset": passage.chunk.start,
+            "end_offset": passage.chunk.end,
+            "heading_path": list(passage.chunk.heading_path),
+            "page": passage.chunk.page,
+        }
+        for passage in passages
+    ]
+    if blocks:
+        connection.execute(insert(tables.blocks), blocks)
+    if places:
+        connection.execute(insert(tables.version_chunks), places)

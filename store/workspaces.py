@@ -1,0 +1,49 @@
+"""Workspaces: everything belongs to one."""
+
+from sqlalchemy import Engine, text
+
+LOCAL_WORKSPACE = "local"
+
+
+def ensure_workspace(engine: Engine, key: str = LOCAL_WORKSPACE, name: str = "") -> int:
+    """Return the id of the workspace with `key`, made at first use."""
+    with engine.begin() as connection:
+        return int(
+            connection.execute(
+                text(
+                    "INSERT INTO workspaces (key, name) VALUES (:key, :name)"
+                    " ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING id"
+                ),
+                {"key": key, "name": name or key},
+            ).scalar_one()
+        )
+
+
+def delete_workspace(engine: Engine, key: str) -> None:
+    """Remove a workspace with everything in it; used for workspaces of evaluations."""
+    with engine.begin() as connection:
+        spaces = connection.execute(
+            text(
+                "SELECT s.id FROM embedding_spaces s JOIN workspaces w ON w.id = s.workspace_id"
+                " WHERE w.key = :key"
+            ),
+            {"key": key},
+        ).scalars()
+        for space in spaces.all():
+            connection.execute(text(f"DROP TABLE IF EXISTS vectors_{int(space)}"))
+        connection.execute(
+            text(
+                "DELETE FROM citations USING answers a, workspaces w"
+                " WHERE citations.answer_id = a.id AND a.workspace_id = w.id AND w.key = :key"
+            ),
+            {"key": key},
+        )
+        connection.execute(
+            text(
+                "DELETE FROM version_chunks USING chunks c, workspaces w"
+                " WHERE version_chunks.chunk_id = c.id AND c.workspace_id = w.id"
+                " AND w.key = :key"
+            ),
+            {"key": key},
+        )
+        connection.execute(text("DELETE FROM workspaces WHERE key = :key"), {"key": key})
