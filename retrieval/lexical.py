@@ -36,7 +36,7 @@ STOP_WORDS = frozenset(
     these they this those through to too under until up very was we were what when where which
     while who whom why will with would you your yours yourself yourselves 's 't 'm 're 've 'll 'd
     i'm i've i'd i'll it's that's what's don't doesn't can't isn't aren't won't please hello hi
-    thanks thank ok okay yes""".split()  # noqa: SIM905 - a column of words reads better
+    thanks thank ok okay yes""".split()
 )
 
 

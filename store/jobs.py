@@ -1,0 +1,166 @@
+"""Jobs: rows with leases. Postgres holds the truth; a broker only wakes workers.
+
+A job is submitted with its outbox row in one transaction, claimed under a lease, and ended by
+its owner. The sweeper gives back what a killed process held and wakes workers again for what a
+flushed broker forgot.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, text
+
+from store.outbox import enqueue
+
+MAX_ATTEMPTS = 3
+STALE_AFTER = 60  # seconds a queued job waits before it is announced again
+
+JobState = Literal["queued", "running", "succeeded", "failed"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of work; `error` is the sentence a person reads when it failed."""
+
+    id: int
+    workspace_id: int
+    kind: str
+    key: str
+    payload: dict[str, Any]
+    state: JobState
+    attempts: int
+    result: dict[str, Any] | None
+    error: str | None
+
+
+COLUMNS = "id, workspace_id, kind, key, payload, state, attempts, result, error"
+
+
+def submit(
+    connection: Connection, workspace_id: int, kind: str, key: str, payload: dict[str, Any]
+) -> int:
+    """Insert a job and announce it, or return the live job with the same kind and key.
+
+    The Celery task that runs it is named after the kind and gets the job's id.
+    """
+    made = connection.execute(
+        text(
+            "INSERT INTO jobs (workspace_id, kind, key, payload)"
+            " VALUES (:workspace_id, :kind, :key, CAST(:payload AS jsonb))"
+            " ON CONFLICT (workspace_id, kind, key) WHERE state IN ('queued', 'running')"
+            " DO NOTHING RETURNING id"
+        ),
+        {
+            "workspace_id": workspace_id,
+            "kind": kind,
+            "key": key,
+            "payload": json.dumps(payload),
+        },
+    ).scalar_one_or_none()
+    if made is None:
+        return int(
+            connection.execute(
+                text(
+                    "SELECT id FROM jobs WHERE workspace_id = :workspace_id AND kind = :kind"
+                    " AND key = :key AND state IN ('queued', 'running')"
+                ),
+                {"workspace_id": workspace_id, "kind": kind, "key": key},
+            ).scalar_one()
+        )
+    enqueue(connection, kind, {"job_id": made})
+    return int(made)
+
+
+def claim(engine: Engine, job_id: int, owner: str, lease: float) -> Job | None:
+    """Take a job for `lease` seconds and count the attempt; None if it is done or held."""
+    statement = text(
+        "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_owner = :owner,"
+        " lease_until = now() + make_interval(secs => :lease), updated_at = now()"
+        " WHERE id = :id AND (state = 'queued' OR (state = 'running' AND lease_until < now()))"
+        f" AND attempts < {MAX_ATTEMPTS} RETURNING {COLUMNS}"
+    )
+    with engine.begin() as connection:
+        row = connection.execute(
+            statement, {"id": job_id, "owner": owner, "lease": lease}
+        ).one_or_none()
+    return Job(**row._mapping) if row else None
+
+
+def succeed(engine: Engine, job_id: int, owner: str, result: dict[str, Any]) -> bool:
+    """End a job this owner holds; False if its lease went to another meanwhile."""
+    return _end(engine, job_id, owner, "succeeded", result=result)
+
+
+def fail(engine: Engine, job_id: int, owner: str, error: str) -> bool:
+    """End a job this owner holds with the sentence that says why it failed."""
+    return _end(engine, job_id, owner, "failed", error=error)
+
+
+def _end(
+    engine: Engine,
+    job_id: int,
+    owner: str,
+    state: JobState,
+    *,
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> bool:
+    statement = text(
+        "UPDATE jobs SET state = :state, result = CAST(:result AS jsonb), error = :error,"
+        " lease_owner = NULL, lease_until = NULL, updated_at = now()"
+        " WHERE id = :id AND state = 'running' AND lease_owner = :owner"
+    )
+    with engine.begin() as connection:
+        ended = connection.execute(
+            statement,
+            {
+                "id": job_id,
+                "owner": owner,
+                "state": state,
+                "result": None if result is None else json.dumps(result),
+                "error": error,
+            },
+        )
+        return ended.rowcount == 1
+
+
+def find_job(engine: Engine, job_id: int) -> Job | None:
+    """Return a job by its id."""
+    with engine.connect() as connection:
+        row = connection.execute(
+            text(f"SELECT {COLUMNS} FROM jobs WHERE id = :id"),
+            {"id": job_id},
+        ).one_or_none()
+    return Job(**row._mapping) if row else None
+
+
+def sweep(engine: Engine) -> int:
+    """Give back jobs whose lease ran out and announce forgotten ones; return how many.
+
+    A job that took its owner down three times is failed.
+    """
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE jobs SET state = 'failed', lease_owner = NULL, lease_until = NULL,"
+                " error = 'The process that ran this was ended three times.',"
+                " updated_at = now() WHERE state = 'running' AND lease_until < now()"
+                " AND attempts >= :attempts"
+            ),
+            {"attempts": MAX_ATTEMPTS},
+        )
+        rows = connection.execute(
+            text(
+                "UPDATE jobs SET state = 'queued', lease_owner = NULL, lease_until = NULL,"
+                " updated_at = now() WHERE id IN (SELECT id FROM jobs"
+                "   WHERE (state = 'running' AND lease_until < now())"
+                "      OR (state = 'queued'"
+                "          AND updated_at < now() - make_interval(secs => :stale))"
+                "   FOR UPDATE SKIP LOCKED) RETURNING id, kind"
+            ),
+            {"stale": STALE_AFTER},
+        ).all()
+        for row in rows:
+            enqueue(connection, row.kind, {"job_id": row.id})
+        return len(rows)
