@@ -1,8 +1,14 @@
 """Answers with their claims and citations: one shape for the trace, `--json`, Slack and pages."""
 
+import secrets
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
+
+from sqlalchemy import Connection, insert, text
+
+from store import tables
 
 Route = Literal["policy", "small_talk", "human", "out_of_scope", "clarify"]
 Outcome = Literal["answered", "refused", "clarifying", "escalated", "error"]
@@ -101,3 +107,124 @@ class Answer:
             "reference": self.reference,
             "seconds": round(self.seconds, 4),
         }
+
+
+def new_answer_id() -> str:
+    """Return a random id (12 hex digits): short enough to type, too long to guess."""
+    return secrets.token_hex(6)
+
+
+def save_answer(
+    connection: Connection,
+    workspace_id: int,
+    answer: Answer,
+    *,
+    turn_id: int | None,
+    as_of: datetime | None,
+) -> None:
+    """Insert an answer with its claims and citations."""
+    connection.execute(
+        insert(tables.answers).values(
+            id=answer.id,
+            workspace_id=workspace_id,
+            turn_id=turn_id,
+            question=answer.question,
+            route=answer.route,
+            outcome=answer.outcome,
+            text=answer.text,
+            note=answer.note,
+            reference=answer.reference,
+            choices=list(answer.choices),
+            as_of=as_of,
+            seconds=answer.seconds,
+            trace=answer.trace,
+        )
+    )
+    for ordinal, claim in enumerate(answer.claims):
+        claim_id = connection.execute(
+            insert(tables.claims)
+            .values(answer_id=answer.id, ordinal=ordinal, text=claim.text)
+            .returning(tables.claims.c.id)
+        ).scalar_one()
+        for citation in claim.citations:
+            _insert_citation(connection, answer.id, claim_id, citation)
+    if answer.closest is not None:
+        _insert_citation(connection, answer.id, None, answer.closest)
+
+
+def _insert_citation(
+    connection: Connection, answer_id: str, claim_id: int | None, citation: Citation
+) -> None:
+    connection.execute(
+        insert(tables.citations).values(
+            answer_id=answer_id,
+            claim_id=claim_id,
+            number=citation.number,
+            version_id=citation.version_id,
+            start_offset=citation.start,
+            end_offset=citation.end,
+            quote=citation.quote,
+            section=list(citation.section),
+            page=citation.page,
+            link=citation.link,
+        )
+    )
+
+
+def find_answer(connection: Connection, workspace_id: int, answer_id: str) -> Answer | None:
+    """Return a kept answer with everything it quoted, or None."""
+    row = connection.execute(
+        text("SELECT * FROM answers WHERE workspace_id = :workspace_id AND id = :id"),
+        {"workspace_id": workspace_id, "id": answer_id},
+    ).one_or_none()
+    if row is None:
+        return None
+    cited: dict[int | None, list[Citation]] = defaultdict(list)
+    for citation in connection.execute(text(CITATIONS), {"id": answer_id}):
+        cited[citation.claim_id].append(_citation(citation))
+    claims = connection.execute(
+        text("SELECT id, text FROM claims WHERE answer_id = :id ORDER BY ordinal"),
+        {"id": answer_id},
+    )
+    return Answer(
+        id=row.id,
+        question=row.question,
+        route=row.route,
+        outcome=row.outcome,
+        text=row.text,
+        claims=tuple(Claim(claim.text, tuple(cited[claim.id])) for claim in claims),
+        closest=next(iter(cited[None]), None),
+        choices=tuple(row.choices),
+        note=row.note,
+        reference=row.reference,
+        seconds=row.seconds,
+        trace=row.trace,
+    )
+
+
+CITATIONS = """
+    SELECT c.*, v.title, v.number AS version, v.effective_from, v.effective_to,
+           d.key AS document
+    FROM citations c
+    JOIN document_versions v ON v.id = c.version_id
+    JOIN documents d ON d.id = v.document_id
+    WHERE c.answer_id = :id ORDER BY c.id
+"""
+
+
+def _citation(row: Any) -> Citation:
+    return Citation(
+        number=row.number,
+        version_id=row.version_id,
+        document=row.document,
+        title=row.title,
+        version=row.version,
+        section=tuple(row.section),
+        page=row.page,
+        start=row.start_offset,
+        end=row.end_offset,
+        quote=row.quote,
+        effective_from=row.effective_from,
+        effective_to=row.effective_to,
+        link=row.link,
+    )
