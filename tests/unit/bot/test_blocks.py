@@ -24,7 +24,7 @@ def test_pieces_fit_and_only_white_space_is_lost(words: str, limit: int) -> None
         pytest.param("", 5, [], id="nothing"),
         pytest.param(" short ", 9, [" short "], id="fits as it is"),
         pytest.param("one two\nthree four", 15, ["one two", "three four"], id="line end"),
-        pytest.param("It is. So it was", 12, ["It is.", "So it was"], id="sentence end"),
+        pytest.param("It is. So it was", 10, ["It is.", "So it was"], id="sentence end"),
         pytest.param("aaa bbb ccc", 9, ["aaa bbb", "ccc"], id="space"),
         pytest.param("abcdefgh", 5, ["abcde", "fgh"], id="no space at all"),
         pytest.param("abcde\u0301f", 5, ["abcd", "e\u0301f"], id="accent"),
