@@ -138,12 +138,12 @@ def split(words: str, limit: int) -> list[str]:
 
 def _cut(words: str, limit: int) -> int:
     """Return where to cut: the last line end, else sentence end, else space, else character."""
-    least = limit // 2
+    least = max(limit // 2, 1)
     for mark in ("\n", ". ", " "):
         at = words.rfind(mark, least, limit)
         if at > 0:
             return at + len(mark)
-    together = (at for at in range(limit, least, -1) if not _clings(words[at - 1], words[at]))
+    together = (at for at in range(limit, least - 1, -1) if not _clings(words[at - 1], words[at]))
     return next(together, limit)
 
 
