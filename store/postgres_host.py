@@ -1,4 +1,4 @@
-"""What this machine offers the embedded Postgres: binaries, a fitting CPU, an account to run as."""
+"""What this machine offers the embedded Postgres: binaries, a fitting CPU, an account."""
 
 import ctypes
 import getpass
@@ -91,18 +91,30 @@ def server_account() -> Account:
 
     Raises EmbeddedPostgresError when root finds none.
     """
-    if sys.platform == "win32" or os.geteuid() != 0:
+    if not _is_root():
         return Account(_own_name())
     for name in UNPRIVILEGED:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(name, entry.pw_uid, entry.pw_gid)
+        account = _existing_account(name)
+        if account is not None:
+            return account
     raise EmbeddedPostgresError(
         "Postgres refuses to run as root and this machine has neither an account called postgres "
         f"nor nobody; start Footnote as another user, or {ELSEWHERE}."
     )
+
+
+def _is_root() -> bool:
+    return sys.platform != "win32" and os.geteuid() == 0
+
+
+def _existing_account(name: str) -> Account | None:
+    if sys.platform == "win32":
+        return None
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return Account(name, entry.pw_uid, entry.pw_gid)
 
 
 def _own_name() -> str:
@@ -117,6 +129,11 @@ class Binaries:
     """A Postgres installation: `folder` has bin, lib and share."""
 
     folder: Path
+
+    @property
+    def major(self) -> str:
+        """The major version, such as `18`: the name of its folder ends in it."""
+        return self.folder.name.removeprefix("pginstall")
 
     def tool(self, name: str) -> str:
         """Return the path of a program such as `pg_ctl`."""
@@ -153,8 +170,8 @@ def packaged_binaries() -> Binaries:
     )
 
 
-def binaries_for(account: Account) -> Binaries:
-    """Return binaries that `account` can run; as root perhaps a copy under /var/lib/footnote.
+def binaries_for(account: Account, shared: Path = SHARED_ROOT) -> Binaries:
+    """Return binaries that `account` can run; as root perhaps a copy in `shared`, made once.
 
     Raises EmbeddedPostgresError when there are none or the copy cannot be made.
     """
@@ -162,7 +179,7 @@ def binaries_for(account: Account) -> Binaries:
     if account.uid is None or _can_run(account, packaged):
         return packaged
     release = importlib.metadata.version(PACKAGE)
-    place = SHARED_ROOT / f"postgres-{INSTALL.removeprefix('pginstall')}-{release}"
+    place = shared / f"postgres-{packaged.major}-{release}"
     try:
         if not place.exists():
             _copy_binaries(packaged.folder.parent, place)
@@ -184,8 +201,8 @@ def _can_run(account: Account, binaries: Binaries) -> bool:
 
 def _copy_binaries(package: Path, place: Path) -> None:
     """Copy Postgres and its libraries, which it finds relative to itself, whole or not at all."""
-    make_folder(SHARED_ROOT, 0o711)
-    staging = Path(tempfile.mkdtemp(prefix=".postgres-new-", dir=SHARED_ROOT))
+    make_folder(place.parent, 0o711)
+    staging = Path(tempfile.mkdtemp(prefix=".postgres-new-", dir=place.parent))
     try:
         shutil.copytree(
             package / INSTALL,
