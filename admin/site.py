@@ -1,0 +1,52 @@
+"""What the pages are given: who answers, where documents are read, how templates are filled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from admin.conversations import Conversations
+from admin.problems import Problems
+from admin.templating import Templates
+from graph.state import Question
+from store.answers import Answer
+from store.documents import Block, Version
+
+
+class Answerer(Protocol):
+    """Whatever answers a question: the agent, or a scripted one in tests."""
+
+    def answer(self, question: Question) -> Answer:
+        """Return the answer; may raise FootnoteError when a service it needs is down."""
+        ...
+
+
+class Documents(Protocol):
+    """The versions an operator may read."""
+
+    def version(self, version_id: int) -> Version | None:
+        """Return a version by its id, or None if there is none."""
+        ...
+
+    def in_force(self) -> Sequence[Version]:
+        """Return the versions in force now, in the order they are listed."""
+        ...
+
+
+@runtime_checkable
+class LaidOut(Protocol):
+    """Documents that also know the blocks of a version; without them text is cut at blank lines."""
+
+    def blocks(self, version_id: int) -> Sequence[Block]:
+        """Return the blocks of a version in the order of its text."""
+        ...
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything a page's handlers use; built once by `admin.app.create_app`."""
+
+    answerer: Answerer
+    documents: Documents
+    conversations: Conversations
+    templates: Templates
+    problems: Problems
