@@ -1,5 +1,6 @@
 """What this machine offers the embedded Postgres: binaries, a fitting CPU, an account."""
 
+import contextlib
 import ctypes
 import getpass
 import importlib.metadata
@@ -108,13 +109,11 @@ def _is_root() -> bool:
 
 
 def _existing_account(name: str) -> Account | None:
-    if sys.platform == "win32":
-        return None
-    try:
-        entry = pwd.getpwnam(name)
-    except KeyError:
-        return None
-    return Account(name, entry.pw_uid, entry.pw_gid)
+    if sys.platform != "win32":
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return Account(name, entry.pw_uid, entry.pw_gid)
+    return None
 
 
 def _own_name() -> str:
