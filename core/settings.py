@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     model_timeout: float = Field(
         20.0, gt=0, le=55, validation_alias=AliasChoices("FOOTNOTE_MODEL_TIMEOUT")
     )  # seconds for one model call; every Slack message must end within 60
+    escalation_contact: str | None = Field(
+        None, validation_alias=AliasChoices("FOOTNOTE_ESCALATION_CONTACT")
+    )  # words shown to who asks for a person, e.g. "#support-leads"
     log_level: str = Field("INFO", validation_alias=AliasChoices("FOOTNOTE_LOG_LEVEL"))
 
     @field_validator("*", mode="before")

@@ -1,18 +1,24 @@
-"""What a question brings into the graph."""
+"""What a question brings into the graph, what the nodes hand on, and the tools they share."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, TypedDict
 
+from langchain_openai import ChatOpenAI
+from sqlalchemy import Engine
+
+from core.settings import Settings
+from graph.router import Router
+from retrieval.ranking import Passage
+from retrieval.retriever import Retrieval, Retriever
 from store.access import OPERATOR_ACCESS, Access
+from store.answers import Answer, Citation, Claim, Outcome, Route
+from store.conversations import Turn
 
+__all__ = ["Decision", "Draft", "DraftClaim", "Question", "State", "Tools", "Turn"]
 
-@dataclass(frozen=True)
-class Turn:
-    """One earlier message of a conversation: by the asker or by Footnote."""
-
-    role: Literal["asker", "footnote"]
-    text: str
+Decision = Literal["answer", "refuse", "clarify"]
 
 
 @dataclass(frozen=True)
@@ -32,3 +38,58 @@ class Question:
     event_key: str | None = None
     history: tuple[Turn, ...] | None = None
     as_of: datetime | None = None
+
+
+@dataclass(frozen=True)
+class DraftClaim:
+    """A sentence and the words that should support it, before anything is checked."""
+
+    text: str
+    passage: Passage
+    quote: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An answerer's claims; `answerer` is "extractive" or the model's name."""
+
+    answerer: str
+    claims: tuple[DraftClaim, ...]
+    note: str | None = None
+    tokens: Mapping[str, int] = field(default_factory=dict)
+
+
+class State(TypedDict, total=False):
+    """What nodes hand on; each returns the keys it sets."""
+
+    question: Question
+    history: tuple[Turn, ...]
+    as_of: datetime
+    route: Route
+    reply: str  # the text of a route that states no policy facts
+    retrieval: Retrieval
+    decision: Decision
+    confidence: float
+    draft: Draft
+    claims: tuple[Claim, ...]
+    dropped: tuple[dict[str, Any], ...]
+    closest: Citation | None
+    choices: tuple[str, ...]
+    outcome: Outcome
+    text: str
+    note: str | None
+    style: str | None
+    timings: dict[str, float]
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the nodes work with, made once a process; `model` is None where none is set."""
+
+    settings: Settings
+    engine: Engine
+    workspace_id: int
+    retriever: Retriever
+    router: Router
+    model: ChatOpenAI | None

@@ -105,7 +105,7 @@ def _version(row: Any) -> Version:
 def read_versions(engine: Engine, workspace_id: int, version_ids: Iterable[int]) -> list[Version]:
     """Return those versions of the workspace with their canonical texts, by id."""
     statement = text(
-        f"SELECT {VERSION_COLUMNS} FROM document_versions v"  # noqa: S608
+        f"SELECT {VERSION_COLUMNS} FROM document_versions v"
         " JOIN documents d ON d.id = v.document_id"
         " WHERE v.workspace_id = :workspace_id AND v.id = ANY(:ids) ORDER BY v.id"
     )

@@ -33,7 +33,7 @@ def normalise_url(url: str) -> str:
     return url
 
 
-def connect(url: str) -> Engine:
+def connect(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
     """Return an engine for `url`, with vector types and index settings on each connection."""
     options = (
         f"-c hnsw.ef_search={HNSW_EF_SEARCH} -c hnsw.iterative_scan=strict_order"
@@ -41,9 +41,10 @@ def connect(url: str) -> Engine:
     )
     engine = create_engine(
         normalise_url(url),
-        pool_size=POOL_SIZE,
-        max_overflow=POOL_SIZE,
+        pool_size=pool_size,
+        max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,  # errors are logged, texts are not
         connect_args={"connect_timeout": CONNECT_TIMEOUT, "options": options},
     )
 

@@ -87,6 +87,20 @@ def claim(engine: Engine, job_id: int, owner: str, lease: float) -> Job | None:
     return Job(**row._mapping) if row else None
 
 
+def extend(engine: Engine, job_id: int, owner: str, lease: float) -> bool:
+    """Hold a job for `lease` seconds from now; False if it is no longer this owner's."""
+    with engine.begin() as connection:
+        extended = connection.execute(
+            text(
+                "UPDATE jobs SET lease_until = now() + make_interval(secs => :lease),"
+                " updated_at = now() WHERE id = :id AND state = 'running'"
+                " AND lease_owner = :owner"
+            ),
+            {"id": job_id, "owner": owner, "lease": lease},
+        )
+        return extended.rowcount == 1
+
+
 def succeed(engine: Engine, job_id: int, owner: str, result: dict[str, Any]) -> bool:
     """End a job this owner holds; False if its lease went to another meanwhile."""
     return _end(engine, job_id, owner, "succeeded", result=result)

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from store import tables
 from store.access import EVERYONE
+from store.blobs import save_blob
 from store.documents import Chunk, ParsedDocument
 from store.spaces import EmbeddingSpace, insert_vectors
 from store.tables import TERM_DIMENSIONS
@@ -222,11 +223,7 @@ def _insert_version(
     document: ParsedDocument,
     file: File,
 ) -> Any:
-    blob_sha256 = hashlib.sha256(file.data).hexdigest()
-    connection.execute(
-        upsert(tables.blobs).on_conflict_do_nothing(),
-        {"workspace_id": workspace_id, "sha256": blob_sha256, "data": file.data},
-    )
+    blob_sha256 = save_blob(connection, workspace_id, file.data)
     number = connection.execute(
         text(
             "SELECT coalesce(max(number), 0) + 1 FROM document_versions"

@@ -176,7 +176,7 @@ def versions_in_force(
 ) -> list[Version]:
     """Return the version in force of each document that `access` permits, by title."""
     statement = text(
-        f"WITH in_force AS ({IN_FORCE})"  # noqa: S608
+        f"WITH in_force AS ({IN_FORCE})"
         f" SELECT {VERSION_COLUMNS} FROM document_versions v JOIN in_force f ON f.id = v.id"
         " JOIN documents d ON d.id = v.document_id ORDER BY v.title, v.id"
     )

@@ -89,7 +89,7 @@ def embedded_hashes(
 ) -> set[str]:
     """Return those of the chunk hashes that already have a vector in the space."""
     statement = text(
-        f"SELECT c.sha256 FROM chunks c JOIN {space.table} v ON v.chunk_id = c.id"  # noqa: S608
+        f"SELECT c.sha256 FROM chunks c JOIN {space.table} v ON v.chunk_id = c.id"
         " WHERE c.workspace_id = :workspace_id AND c.sha256 = ANY(:hashes)"
     )
     with engine.connect() as connection:
@@ -113,7 +113,7 @@ def insert_vectors(
     ]
     connection.execute(
         text(
-            f"INSERT INTO {space.table} (chunk_id, embedding)"  # noqa: S608
+            f"INSERT INTO {space.table} (chunk_id, embedding)"
             " VALUES (:chunk_id, :embedding) ON CONFLICT DO NOTHING"
         ),
         rows,

@@ -1,0 +1,114 @@
+"""Ends a question: its outcome and its words, kept with their trace."""
+
+import time
+from typing import Any
+
+from langgraph.runtime import Runtime
+from sqlalchemy import Engine
+
+from graph.router import REPLIES, small_talk_kind
+from graph.state import Question, State, Tools
+from graph.verify import closest_citation
+from store.answers import Answer, Outcome, new_answer_id, save_answer
+from store.conversations import Turn, add_turn
+
+NO_POLICY = "I don't have a policy that answers this. Try other words, or ask to talk to a human."
+OUT_OF_SCOPE = (
+    "That is outside what I know: I only answer from this workspace's policies."
+    " For anything else, ask to talk to a human."
+)
+NOTHING_INDEXED = "I have no documents to answer from yet. Ask an administrator to add some."
+WHICH_ONE = "That could mean several things. Which one do you mean?"
+
+
+def finish(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
+    """Set the outcome and the text of the answer."""
+    return _ended(state, runtime.context)
+
+
+def _ended(state: State, tools: Tools) -> dict[str, Any]:
+    route = state["route"]
+    if route == "human":
+        return {"outcome": "escalated", "text": human_text(tools.settings.escalation_contact)}
+    if route == "small_talk":
+        text = REPLIES[small_talk_kind(state["question"].text)]
+        return {"outcome": "answered", "text": text}
+    if route == "clarify":
+        return {"outcome": "clarifying", "text": WHICH_ONE}
+    claims = state.get("claims", ())
+    if claims:
+        text = " ".join(claim.text for claim in claims)
+        return {"outcome": "answered", "text": text, "note": state["draft"].note}
+    return refusal(state, tools)
+
+
+def human_text(contact: str | None) -> str:
+    """Return what an asker who wants a person is told; only what is true of this workspace."""
+    if contact:
+        return f"A person can help with this: please write to {contact}."
+    return (
+        "You asked for a person. Nobody is set up to take over from here yet, so please write to"
+        " your support team directly; I have kept your request for the operators."
+    )
+
+
+def refusal(state: State, tools: Tools) -> dict[str, Any]:
+    """Return an honest no, with the closest words where there are any."""
+    retrieval = state["retrieval"]
+    note = state["draft"].note if "draft" in state else None
+    ended: dict[str, Any] = {"outcome": "refused", "note": note}
+    if retrieval.is_empty:
+        return ended | {"text": NOTHING_INDEXED if not retrieval.passages else NO_POLICY}
+    if state["route"] == "out_of_scope":
+        return ended | {"text": OUT_OF_SCOPE}
+    return ended | {"text": NO_POLICY, "closest": closest_citation(retrieval, tools)}
+
+
+def make_answer(question: Question, state: State, started: float, trace: dict[str, Any]) -> Answer:
+    """Return the finished state as an answer with a new id."""
+    return Answer(
+        id=new_answer_id(),
+        question=question.text,
+        route=state["route"],
+        outcome=state["outcome"],
+        text=state["text"],
+        claims=state.get("claims", ()),
+        closest=state.get("closest"),
+        choices=state.get("choices", ()),
+        note=state.get("note"),
+        seconds=time.perf_counter() - started,
+        trace=trace,
+    )
+
+
+def keep(
+    engine: Engine,
+    workspace_id: int,
+    question: Question,
+    answer: Answer,
+    conversation_id: int | None,
+) -> None:
+    """Write the two turns and the answer in one transaction."""
+    with engine.begin() as connection:
+        turn_id = None
+        if conversation_id is not None:
+            asked = Turn("asker", question.text)
+            turn_id = add_turn(
+                connection,
+                conversation_id,
+                asked,
+                user_id=question.user_id,
+                event_key=question.event_key,
+            )
+            add_turn(connection, conversation_id, Turn("footnote", answer.text))
+        save_answer(connection, workspace_id, answer, turn_id=turn_id, as_of=question.as_of)
+
+
+def failure(question: Question, reference: str) -> tuple[Outcome, str]:
+    """Return the outcome and the words of a question that could not be finished."""
+    del question
+    return (
+        "error",
+        f"I couldn't finish this (reference {reference})."
+        " Asking again in a minute usually helps; if not, tell the operators the reference.",
+    )

@@ -1,0 +1,157 @@
+"""The agent's wiring: route → retrieve → weigh → answer → verify → style → finish."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.errors import FootnoteError, reference_id
+from core.logs import logger
+from core.settings import Settings
+from graph.answer import answer
+from graph.finish import failure, finish, keep, make_answer
+from graph.models import open_model
+from graph.retrieve import retrieve, weigh
+from graph.router import Router
+from graph.state import Question, State, Tools
+from graph.style import style
+from graph.trace import make_trace
+from graph.verify import verify
+from retrieval.embeddings import Embedder
+from retrieval.retriever import Retriever
+from store.answers import Answer, find_answer, new_answer_id
+from store.conversations import answer_to_event, ensure_conversation, read_turns, serialised
+from store.engine import connect
+
+log = logger(__name__)
+
+Node = Callable[[State, Runtime[Tools]], dict[str, Any]]
+
+
+def route(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
+    """Send the message to the policies, to small talk or to a person."""
+    texts = [turn.text for turn in state["history"]]
+    chosen, _ = runtime.context.router.route(state["question"].text, texts)
+    return {"route": chosen}
+
+
+def _timed(name: str, node: Node) -> Node:
+    def run(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
+        started = time.perf_counter()
+        update = node(state, runtime)
+        timings = state.get("timings", {}) | {name: time.perf_counter() - started}
+        return update | {"timings": timings}
+
+    return run
+
+
+def build_graph() -> Any:
+    """Compile the graph; it keeps nothing between questions."""
+    graph = StateGraph(State, context_schema=Tools)
+    nodes: tuple[Node, ...] = (route, retrieve, weigh, answer, verify, style, finish)
+    for node in nodes:
+        name = cast("Any", node).__name__
+        graph.add_node(name, cast("Any", _timed(name, node)))
+    graph.add_edge(START, "route")
+    graph.add_conditional_edges(
+        "route",
+        lambda state: "retrieve" if state["route"] == "policy" else "finish",
+        ["retrieve", "finish"],
+    )
+    graph.add_edge("retrieve", "weigh")
+    graph.add_conditional_edges(
+        "weigh",
+        lambda state: "answer" if state["decision"] == "answer" else "finish",
+        ["answer", "finish"],
+    )
+    graph.add_edge("answer", "verify")
+    graph.add_edge("verify", "style")
+    graph.add_edge("style", "finish")
+    graph.add_edge("finish", END)
+    return graph.compile()
+
+
+class Agent:
+    """Answers questions in one workspace; safe to call from several threads."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._graph = build_graph()
+        url = tools.engine.url.render_as_string(hide_password=False)
+        self._locks = connect(url, pool_size=32)  # waiting for a turn takes none of the others
+
+    def answer(self, question: Question) -> Answer:
+        """Return an answer, a refusal, a clarifying question, a hand-over, or an error.
+
+        Never raises for a question: what goes wrong becomes an answer with the outcome `error`
+        and a reference id that the log has too.
+        """
+        started = time.perf_counter()
+        try:
+            return self._answer(question, started)
+        except (FootnoteError, SQLAlchemyError) as error:
+            reference = reference_id()
+            log.exception("question failed", reference=reference)
+            outcome, text = failure(question, reference)
+            if isinstance(error, FootnoteError):
+                text = f"{text} {error}"
+            return Answer(
+                id=new_answer_id(),
+                question=question.text,
+                route="policy",
+                outcome=outcome,
+                text=text,
+                reference=reference,
+                seconds=time.perf_counter() - started,
+            )
+
+    def _answer(self, question: Question, started: float) -> Answer:
+        tools = self._tools
+        if question.conversation is None:
+            return self._run(question, None, started)
+        conversation_id = ensure_conversation(
+            tools.engine, tools.workspace_id, question.conversation
+        )
+        with serialised(self._locks, conversation_id):
+            if question.event_key is not None:
+                known = answer_to_event(tools.engine, conversation_id, question.event_key)
+                if known is not None:
+                    with tools.engine.connect() as connection:
+                        kept = find_answer(connection, tools.workspace_id, known)
+                    if kept is not None:
+                        return kept
+            return self._run(question, conversation_id, started)
+
+    def _run(self, question: Question, conversation_id: int | None, started: float) -> Answer:
+        tools = self._tools
+        history = question.history
+        if history is None:
+            history = read_turns(tools.engine, conversation_id) if conversation_id else ()
+        state: State = {
+            "question": question,
+            "history": history,
+            "as_of": question.as_of or datetime.now(UTC),
+        }
+        ended = cast("State", self._graph.invoke(state, context=tools))
+        made = make_answer(question, ended, started, make_trace(ended))
+        keep(tools.engine, tools.workspace_id, question, made, conversation_id)
+        return made
+
+
+def open_agent(settings: Settings, engine: Engine, workspace_id: int, embedder: Embedder) -> Agent:
+    """Compose the agent of one workspace."""
+    return Agent(
+        Tools(
+            settings=settings,
+            engine=engine,
+            workspace_id=workspace_id,
+            retriever=Retriever(engine, workspace_id, embedder),
+            router=Router(embedder),
+            model=open_model(settings),
+        )
+    )

@@ -1,0 +1,93 @@
+"""The language model behind an OpenAI-compatible address, and what it must return."""
+
+from typing import Any, TypeVar
+
+from langchain_core.exceptions import OutputParserException
+from langchain_openai import ChatOpenAI
+from openai import OpenAIError
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+
+from core.errors import FootnoteError
+from core.settings import Settings
+
+MAX_RETRIES = 1
+MAX_OUTPUT_TOKENS = 1500
+MAX_CLAIMS = 6
+
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+class ModelError(FootnoteError):
+    """The language model failed, timed out, refused, or returned what cannot be used."""
+
+
+class GeneratedClaim(BaseModel):
+    """One sentence of an answer with the words that support it."""
+
+    text: str = Field(description="one sentence that answers part of the question")
+    passage: int = Field(description="number of the passage the quote is copied from")
+    quote: str = Field(description="words copied letter by letter from that passage")
+
+
+class GeneratedAnswer(BaseModel):
+    """Claims that answer the question; empty if the passages do not answer it."""
+
+    claims: list[GeneratedClaim]
+
+
+class StyledSentences(BaseModel):
+    """The same sentences in the team's voice, in the same order."""
+
+    sentences: list[str]
+
+
+def open_model(settings: Settings, name: str | None = None) -> ChatOpenAI | None:
+    """Return the configured chat model (or the one called `name`), None where none is set."""
+    if not settings.has_model:
+        return None
+    return ChatOpenAI(
+        model=name or settings.openai_model,
+        api_key=settings.openai_api_key or SecretStr("none"),
+        base_url=settings.openai_base_url,
+        timeout=settings.model_timeout / (MAX_RETRIES + 1),
+        max_retries=MAX_RETRIES,
+        max_completion_tokens=MAX_OUTPUT_TOKENS,
+    )
+
+
+def ask_model(
+    model: ChatOpenAI, messages: list[tuple[str, str]], form: type[Form]
+) -> tuple[Form, dict[str, int]]:
+    """Return the model's reply as `form` and the tokens used; raise ModelError otherwise."""
+    structured = model.with_structured_output(form, method="json_schema", include_raw=True)
+    try:
+        reply: Any = structured.invoke(messages)
+    except (OpenAIError, OutputParserException, ValidationError, ValueError) as error:
+        raise ModelError(_reason(error)) from error
+    parsed = reply["parsed"]
+    if not isinstance(parsed, form):
+        refused = reply["raw"].additional_kwargs.get("refusal")
+        raise ModelError("it refused" if refused else "its reply could not be read")
+    usage = reply["raw"].usage_metadata or {}
+    return parsed, {
+        "input": usage.get("input_tokens", 0),
+        "output": usage.get("output_tokens", 0),
+    }
+
+
+def _reason(error: Exception) -> str:
+    """Return a cause in words without anything the server sent."""
+    causes = {
+        "APITimeoutError": "it did not answer in time",
+        "APIConnectionError": "it cannot be reached",
+        "AuthenticationError": "the key was refused",
+        "PermissionDeniedError": "the key may not use it",
+        "RateLimitError": "its limit is reached",
+        "NotFoundError": "it is not known at this address",
+        "OpenAIRefusalError": "it refused",
+    }
+    for kind in type(error).__mro__:
+        if kind.__name__ in causes:
+            return causes[kind.__name__]
+    return "its reply could not be used"

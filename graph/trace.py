@@ -1,0 +1,41 @@
+"""What is kept of how an answer came about."""
+
+from typing import Any
+
+from graph.state import State
+
+
+def make_trace(state: State) -> dict[str, Any]:
+    """Return route, candidates with all scores, what was dropped and why, timings, tokens."""
+    retrieval, draft = state.get("retrieval"), state.get("draft")
+    return {
+        "route": state["route"],
+        "as_of": state["as_of"].isoformat(),
+        "history_turns": len(state["history"]),
+        "confidence": round(state["confidence"], 4) if "confidence" in state else None,
+        "decision": state.get("decision"),
+        "answerer": draft.answerer if draft else None,
+        "tokens": dict(draft.tokens) if draft else {},
+        "style": state.get("style"),
+        "claims_drafted": len(draft.claims) if draft else 0,
+        "claims_verified": len(state.get("claims", ())),
+        "dropped": list(state.get("dropped", ())),
+        "candidates": [
+            {
+                "document": passage.candidate.document_key,
+                "version": passage.candidate.version,
+                "section": " › ".join(passage.candidate.section),
+                "start": passage.candidate.start,
+                "end": passage.candidate.end,
+                "similarity": round(passage.scores.similarity, 4),
+                "bm25": round(passage.candidate.bm25, 4),
+                "sentence": round(passage.scores.sentence, 4),
+                "document_score": round(passage.scores.document, 4),
+                "total": round(passage.scores.total, 4),
+            }
+            for passage in (retrieval.passages if retrieval else ())
+        ],
+        "milliseconds": {
+            name: round(seconds * 1000, 2) for name, seconds in state["timings"].items()
+        },
+    }
