@@ -1,0 +1,46 @@
+"""Why a file is refused: each message is one sentence that names the file and the cause."""
+
+from core.errors import FootnoteError
+
+MAX_DISPLAY_NAME = 80  # characters of a file's name in a message
+
+
+class DocumentError(FootnoteError):
+    """Base of every reason why one file cannot be read; other files are not affected."""
+
+
+class EmptyFileError(DocumentError):
+    """The file holds no visible words."""
+
+
+class FileTooLargeError(DocumentError):
+    """The file is larger than its format's limit."""
+
+
+class BinaryFileError(DocumentError):
+    """The file is a program, a picture or other data, not a document."""
+
+
+class UnsupportedFileError(DocumentError):
+    """The file is a document in a format that this version does not read."""
+
+
+class UndecodableFileError(DocumentError):
+    """The file looks like text, but not in an encoding that can be told for certain."""
+
+
+class TooComplexError(DocumentError):
+    """The markup nests deeper, or is stranger, than any document written for people."""
+
+
+class FrontMatterError(DocumentError):
+    """A value in a document's own head (front matter or meta element) cannot be used."""
+
+
+def display_name(name: str) -> str:
+    """Return the last part of `name`, printable and at most 80 characters: never a path."""
+    last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    printable = "".join(c for c in last if c.isprintable()).strip() or "unnamed file"
+    if len(printable) <= MAX_DISPLAY_NAME:
+        return printable
+    return f"{printable[: MAX_DISPLAY_NAME - 20]}…{printable[-19:]}"

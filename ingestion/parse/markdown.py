@@ -1,0 +1,224 @@
+"""Markdown to blocks, by way of HTML: what a renderer would show is what is read.
+
+CommonMark with tables and strikethrough. Every stretch of text is marked with its place in the
+source on the way, so raw HTML, hidden elements and tables need no second treatment.
+"""
+
+import re
+from collections.abc import Iterator
+from html import escape
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from selectolax.lexbor import LexborHTMLParser
+
+from ingestion.errors import TooComplexError, display_name
+from ingestion.parse.front_matter import head_of, split_front_matter
+from ingestion.parse.html import write_tree
+from ingestion.parse.marks import Marks, Origin, defuse
+from ingestion.parse.writer import CanonicalWriter, Head
+
+MAX_BLOCK_NESTING = 100  # levels of quotes and lists (a list and its item are one each)
+MAX_INLINE_NESTING = 20  # CommonMark's preset; the time of a row of brackets grows with it
+MAX_BRACKETS = 5_000  # in one paragraph, above which it has no links: matching them is slow
+
+_LINE = re.compile(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
+_Place = tuple[int, int]  # offset in a token's content, offset in the paragraph's content
+
+
+def parse_markdown(name: str, source: str) -> tuple[CanonicalWriter, Head]:
+    """Read a Markdown file. Returns the written blocks and what its front matter says.
+
+    Raises `FrontMatterError` for a malformed date, `TooComplexError` for absurd nesting.
+    """
+    values, body = split_front_matter(source)
+    head = head_of(name, values)
+    marks = Marks(source, name)
+    writer = CanonicalWriter(source)
+    tree = LexborHTMLParser(_Renderer(name, source, body, marks).render())
+    write_tree(tree, marks, writer)
+    return writer, head
+
+
+def _trace(state: StateInline, silent: bool) -> bool:
+    """Note where the parser stands each time it asks its rules; never take anything."""
+    if not silent:
+        steps: list[tuple[int, int, int]] = state.__dict__.setdefault("steps", [])
+        steps.append((len(state.tokens), len(state.pending), state.pos))
+    return False
+
+
+def _settle(state: StateInline) -> None:
+    """Turn the notes of `_trace` into each token's places, before tokens are moved about."""
+    steps: list[tuple[int, int, int]] = state.__dict__.get("steps", [])
+    places: dict[int, list[_Place]] = {}
+    for index, (count, pending, position) in enumerate(steps):
+        places.setdefault(count, []).append((pending, position))
+        made = steps[index + 1][0] if index + 1 < len(steps) else len(state.tokens)
+        first = count + 1 if pending else count
+        for new in range(first, made):
+            places.setdefault(new, [(0, position + new - first)])
+    for number, token in enumerate(state.tokens):
+        token.meta["places"] = places.get(number, [])
+
+
+def _inline_parser(*without: str) -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"maxNesting": MAX_INLINE_NESTING})
+    parser.enable("strikethrough")
+    parser.inline.ruler.before("text", "trace", _trace)
+    parser.inline.ruler2.before("balance_pairs", "settle", _settle)
+    parser.inline.ruler2.disable("fragments_join")
+    parser.disable(list(without))
+    return parser
+
+
+_BLOCKS = MarkdownIt("commonmark", {"maxNesting": MAX_BLOCK_NESTING}).enable("table")
+_BLOCKS.disable(["inline", "text_join"])
+_INLINE = _inline_parser()
+_INLINE_WITHOUT_LINKS = _inline_parser("link", "image")
+
+_TAGS = {
+    "paragraph": "p",
+    "bullet_list": "ul",
+    "list_item": "li",
+    "blockquote": "blockquote",
+    "table": "table",
+    "thead": "thead",
+    "tbody": "tbody",
+    "tr": "tr",
+    "th": "th",
+    "td": "td",
+}
+
+
+class _Renderer:
+    """Renders one source from `body` on as HTML whose text is marked."""
+
+    def __init__(self, name: str, source: str, body: int, marks: Marks) -> None:
+        self._name = name
+        self._marks = marks
+        self._source = source
+        self._body = body
+        self._lines = [match.span(1) for match in _LINE.finditer(source, body)]
+        self._environment: dict[str, object] = {}
+        self._in_cell = False
+        self._cell = (-1, 0)  # line of a table's row, and where its next cell may begin
+
+    def render(self) -> str:
+        """Return the marked HTML."""
+        return "".join(
+            part
+            for token in _BLOCKS.parse(self._source[self._body :], self._environment)
+            for part in self._block(token)
+        )
+
+    def _block(self, token: Token) -> Iterator[str]:
+        if token.level >= MAX_BLOCK_NESTING - 2:
+            raise TooComplexError(
+                f"{display_name(self._name)} nests quotes or lists more than "
+                f"{MAX_BLOCK_NESTING // 2} levels deep; flatten it."
+            )
+        kind, _, edge = token.type.rpartition("_")
+        if token.type == "inline":
+            yield from self._inline(token, self._origin(token, 0, self._in_cell))
+        elif token.type in ("fence", "code_block"):
+            yield from self._code(token)
+        elif token.type == "html_block":
+            yield self._marks.mark_html(defuse(token.content), self._origin(token, 0))
+        elif kind == "heading":
+            yield f"<{'/' if edge == 'close' else ''}{token.tag}>"
+        elif kind == "ordered_list":
+            yield f'<ol start="{token.attrs.get("start", 1)}">' if edge == "open" else "</ol>"
+        elif kind in _TAGS:
+            self._in_cell = kind in ("td", "th")
+            yield f"<{'/' if edge == 'close' else ''}{_TAGS[kind]}>"
+
+    def _code(self, token: Token) -> Iterator[str]:
+        origin = self._origin(token, 1 if token.type == "fence" else 0)
+        yield "<pre>\n"
+        for start, end, place in origin.cut(0, len(token.content)):
+            yield self._marked(token.content[start:end], place)
+        yield "</pre>"
+
+    def _inline(self, token: Token, origin: Origin) -> Iterator[str]:
+        parser = _INLINE if token.content.count("[") <= MAX_BRACKETS else _INLINE_WITHOUT_LINKS
+        children = parser.inline.parse(token.content, parser, self._environment, [])
+        raw = "".join(child.content for child in children if child.type == "html_inline")
+        for child in children:
+            yield from self._child(child, origin, 0, raw)
+
+    def _child(self, child: Token, origin: Origin, base: int, raw: str) -> Iterator[str]:
+        places: list[_Place] = child.meta.get("places", [])
+        if child.type == "text":
+            yield from self._text_pieces(child.content, places, origin, base)
+        elif child.type == "text_special":
+            shift = 1 if child.info == "escape" and len(child.content) == 1 else 0
+            yield from self._text_pieces(child.content, places, origin, base + shift)
+        elif child.type == "code_inline":
+            yield from self._text_pieces(
+                child.content, places, origin, base + self._code_shift(child, origin, places, base)
+            )
+        elif child.type == "image":
+            start = places[0][1] + 2 if places else 0
+            for part in child.children or []:
+                yield from self._child(part, origin, base + start, raw)
+        elif child.type in ("softbreak", "hardbreak"):
+            yield "\n"
+        elif child.type == "html_inline":
+            yield defuse(child.content, raw)
+
+    def _code_shift(self, child: Token, origin: Origin, places: list[_Place], base: int) -> int:
+        """Return the width of the backticks, and of the space that is dropped after them."""
+        shift = len(child.markup)
+        if places:
+            at = base + places[0][1] + shift
+            for _, _, place in origin.cut(at, at + 1):
+                if place is not None and not self._source.startswith(child.content, place):
+                    return shift + 1
+        return shift
+
+    def _text_pieces(
+        self, content: str, places: list[_Place], origin: Origin, base: int
+    ) -> Iterator[str]:
+        """Yield the parts of a token's text, each marked with its place."""
+        cuts = [*places, (len(content), 0)] if places else [(0, -1), (len(content), 0)]
+        for (start, position), (end, _) in pairwise(cuts):
+            stop = min(end, len(content))
+            if position < 0:
+                yield self._marked(content[start:stop], None)
+                continue
+            at = base + position
+            for left, right, place in origin.cut(at, at + stop - start):
+                yield self._marked(content[start + left - at : start + right - at], place)
+
+    def _marked(self, text: str, place: int | None) -> str:
+        return self._marks.mark(place) + escape(text, quote=False)
+
+    def _origin(self, token: Token, skip: int, cell: bool = False) -> Origin:
+        """Return where the lines of a token's content stand in the source."""
+        if token.map is None:
+            return Origin([0], [None])
+        starts: list[int] = []
+        places: list[int | None] = []
+        position = 0
+        for number, line in enumerate(token.content.split("\n"), token.map[0] + skip):
+            place = self._place_of(line, number, cell) if number < len(self._lines) else None
+            # The line's end may be two characters in the source: it has no place.
+            starts += [position, position + len(line)]
+            places += [place, None]
+            position += len(line) + 1
+        return Origin(starts, places)
+
+    def _place_of(self, line: str, number: int, cell: bool) -> int | None:
+        """Return where `line`, whose prefix or end may be cut off, stands in line `number`."""
+        start, end = self._lines[number]
+        wanted = line.strip()
+        if cell:
+            since = self._cell[1] if self._cell[0] == number else start
+            found = self._source.find(wanted, since, end)
+            self._cell = (number, max(found, since) + len(wanted))
+        else:
+            found = self._source.rfind(wanted, start, end)
+        return None if found < 0 else found - (len(line) - len(line.lstrip()))

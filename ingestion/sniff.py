@@ -1,0 +1,273 @@
+"""What a file is: told from its bytes, with the name as a hint only."""
+
+import codecs
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from ingestion.errors import (
+    BinaryFileError,
+    EmptyFileError,
+    FileTooLargeError,
+    UndecodableFileError,
+    UnsupportedFileError,
+    display_name,
+)
+
+Kind = Literal["markdown", "html", "plain"]
+
+MAX_FILE_SIZE = 20 * 1024 * 1024  # bytes of a Markdown, HTML or text file
+SNIFFED = 4096  # characters or bytes looked at to tell a type
+MAX_CONTROL_SHARE = 0.05  # of control characters in text
+MAX_ACCENTED_SHARE = 0.3  # of letters outside ASCII, in text read as Windows-1252
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_PROGRAMS = (
+    (b"MZ", "a Windows program"),
+    (b"\x7fELF", "a Linux program"),
+    (b"\xcf\xfa\xed\xfe", "a macOS program"),
+    (b"\xca\xfe\xba\xbe", "a compiled program"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF87a", "a GIF picture"),
+    (b"GIF89a", "a GIF picture"),
+    (b"II*\x00", "a TIFF picture"),
+    (b"MM\x00*", "a TIFF picture"),
+    (b"BM", "a bitmap picture"),
+    (b"\x00\x00\x01\x00", "an icon"),
+    (b"RIFF", "a sound, film or WebP picture"),
+    (b"ID3", "a sound"),
+    (b"OggS", "a sound"),
+    (b"fLaC", "a sound"),
+    (b"\x1a\x45\xdf\xa3", "a film"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"PAR1", "a Parquet table"),
+    (b"wOFF", "a font"),
+    (b"wOF2", "a font"),
+    (b"\x00\x01\x00\x00\x00", "a font"),
+)
+_OFFICE_PARTS = (
+    (b"word/", "a Word document"),
+    (b"xl/", "an Excel workbook"),
+    (b"ppt/", "a PowerPoint presentation"),
+    (b"application/vnd.oasis.opendocument", "an OpenDocument file"),
+    (b"application/epub+zip", "an EPUB book"),
+)
+_HTML_START = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_XML_START = re.compile(r"\s*<\?xml\b")
+_TAG = re.compile(
+    r"</?(?:p|div|h[1-6]|ul|ol|li|table|tr|td|span|br|section|article)\b[^>]*>", re.I
+)
+_MARKDOWN_START = re.compile(r"\s*(?:---[ \t]*\r?\n\s*[\w -]+:|#{1,6}[ \t]+\S)")
+_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w-]{2,30})", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
+_EXTENSIONS: dict[str, Kind] = {
+    "md": "markdown", "markdown": "markdown", "mdx": "markdown", "mkd": "markdown",
+    "html": "html", "htm": "html", "xhtml": "html",
+    "txt": "plain", "text": "plain", "log": "plain",
+}  # fmt: skip
+_KIND_NAMES: dict[Kind, str] = {"markdown": "Markdown", "html": "HTML", "plain": "plain text"}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A file's characters, what they are, and what a person should know of how they were read."""
+
+    text: str
+    kind: Kind
+    warnings: tuple[str, ...] = ()
+
+
+def decode(name: str, data: bytes) -> tuple[str, Kind]:
+    """Return a file's text and type; `read` says the same and adds warnings."""
+    decoded = read(name, data)
+    return decoded.text, decoded.kind
+
+
+def read(name: str, data: bytes) -> Decoded:
+    """Tell what a file is and decode it.
+
+    Raises `EmptyFileError`, `FileTooLargeError`, `BinaryFileError`, `UnsupportedFileError` or
+    `UndecodableFileError`, each with a sentence that names the file.
+    """
+    shown = display_name(name)
+    _refuse_size(shown, data)
+    _refuse_document(shown, data)
+    _refuse_binary(shown, data)
+    text, warnings = _decode(shown, data)
+    if not text.strip("\ufeff\x00 \t\r\n\f\v"):
+        raise EmptyFileError(f"{shown} is empty; send a file with text in it.")
+    kind = _kind(shown, text)
+    expected = _EXTENSIONS.get(_extension(name))
+    if _extension(name) and expected != kind and (expected or _extension(name) in _FOREIGN):
+        warnings += (f"{shown} holds {_KIND_NAMES[kind]}, whatever its ending says.",)
+    return Decoded(text, kind, warnings)
+
+
+_FOREIGN = frozenset("pdf doc docx odt rtf xls xlsx ppt pptx png jpg jpeg gif exe zip".split())
+
+
+def _refuse_size(shown: str, data: bytes) -> None:
+    if not data:
+        raise EmptyFileError(f"{shown} is empty; send a file with text in it.")
+    if len(data) > MAX_FILE_SIZE:
+        raise FileTooLargeError(
+            f"{shown} is {len(data) / 2**20:.1f} MiB, more than the "
+            f"{MAX_FILE_SIZE // 2**20} MiB that a text file may have; split it."
+        )
+
+
+def _refuse_document(shown: str, data: bytes) -> None:
+    """Refuse documents in formats that are known but not read."""
+    found = None
+    if b"%PDF-" in data[:1024]:
+        found = "a PDF"
+    elif data.startswith(b"PK\x03\x04"):
+        found = next((kind for part, kind in _OFFICE_PARTS if part in data), None)
+        if found is None:
+            raise BinaryFileError(f"{shown} is a ZIP archive; unpack it and send the files in it.")
+    elif data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        found = "an old Office document (.doc, .xls or .ppt)"
+    elif data.startswith(b"{\\rtf"):
+        found = "a rich text (RTF) document"
+    elif data.startswith(b"%!PS"):
+        found = "a PostScript document"
+    if found is not None:
+        raise UnsupportedFileError(
+            f"{shown} is {found}, which is not read yet by this version; "
+            "save it as Markdown, HTML or plain text."
+        )
+
+
+def _refuse_binary(shown: str, data: bytes) -> None:
+    if data.startswith(tuple(bom for bom, _ in _BOMS)):
+        return
+    has_nul = b"\x00" in data
+    for magic, kind in _PROGRAMS:
+        # Two or three letters may begin a text: a zero byte settles it.
+        if data.startswith(magic) and (len(magic) > 4 or has_nul or max(magic) > 127):
+            raise BinaryFileError(f"{shown} is {kind}, not a document; send the text of it.")
+    if data[4:8] == b"ftyp":
+        raise BinaryFileError(f"{shown} is a film, not a document; send the text of it.")
+    if has_nul and _wide(data):
+        raise UndecodableFileError(
+            f"{shown} looks like UTF-16 without its mark; save it as UTF-8 and send it again."
+        )
+    if has_nul:
+        raise BinaryFileError(
+            f"{shown} is not a text file (it holds zero bytes); send a document instead."
+        )
+
+
+def _wide(data: bytes) -> bool:
+    """Return whether every other byte is zero, as in Western text in UTF-16."""
+    sample = data[:SNIFFED]
+    half = len(sample) // 2
+    zeros = (sample[::2].count(0), sample[1::2].count(0))
+    return half > 1 and max(zeros) > 0.8 * half and min(zeros) < 0.1 * half
+
+
+def _decode(shown: str, data: bytes) -> tuple[str, tuple[str, ...]]:
+    for bom, encoding in _BOMS:
+        if data.startswith(bom):
+            return _decode_as(shown, data, encoding), ()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return _decode_old(shown, data, error)
+    _refuse_control(shown, text)
+    return text, ()
+
+
+def _decode_as(shown: str, data: bytes, encoding: str) -> str:
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise UndecodableFileError(
+            f"{shown} is not valid {encoding.upper().removesuffix('-SIG')} at byte "
+            f"{error.start:,}; save it as UTF-8 and send it again."
+        ) from None
+    _refuse_control(shown, text)
+    return text
+
+
+def _decode_old(shown: str, data: bytes, error: UnicodeDecodeError) -> tuple[str, tuple[str, ...]]:
+    """Decode what is not UTF-8: as the page declares, else as Windows-1252 if that reads well."""
+    if (declared := _CHARSET.search(data[:SNIFFED])) is not None:
+        encoding = declared[1].decode("ascii").lower()
+        if encoding not in ("utf-8", "utf8") and (text := _try(data, encoding)) is not None:
+            _refuse_control(shown, text)
+            return text, ()
+    repaired = data.decode("utf-8", errors="replace")
+    bad = repaired.count("\ufffd")
+    good = sum(1 for c in repaired if ord(c) > 127) - bad
+    text = _try(data, "cp1252")
+    if text is None or good > bad or _accented_share(text) > MAX_ACCENTED_SHARE:
+        raise UndecodableFileError(
+            f"{shown} is not valid UTF-8 (byte {error.start:,} cannot be read); "
+            "save it as UTF-8 and send it again."
+        )
+    _refuse_control(shown, text)
+    return text, (f"{shown} is not UTF-8; it was read as Windows-1252.",)
+
+
+def _try(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+
+
+def _accented_share(text: str) -> float:
+    letters = sum(1 for c in text if c.isalpha())
+    return sum(1 for c in text if ord(c) > 127) / max(letters, 1)
+
+
+def _refuse_control(shown: str, text: str) -> None:
+    if "\x00" in text or len(_CONTROL.findall(text)) > MAX_CONTROL_SHARE * len(text) + 40:
+        raise BinaryFileError(
+            f"{shown} is not a text file (it is full of control characters); "
+            "send a document instead."
+        )
+
+
+def _kind(shown: str, text: str) -> Kind:
+    """Return what the text is: an HTML page says so itself, the rest goes by name, then looks."""
+    start = text[:SNIFFED].lstrip("\ufeff")
+    expected = _EXTENSIONS.get(_extension(shown))
+    if _HTML_START.match(start):
+        return "html"
+    if _XML_START.match(start):
+        raise UnsupportedFileError(
+            f"{shown} is an XML file, which is not read yet by this version; "
+            "save it as Markdown, HTML or plain text."
+        )
+    if expected == "html" and not _TAG.search(text):
+        return "markdown" if _MARKDOWN_START.match(start) else "plain"
+    if expected == "plain" and _MARKDOWN_START.match(start):
+        return "markdown"
+    if expected is not None:
+        return expected
+    if start.lstrip().startswith("<") and len(_TAG.findall(start)) >= 2:
+        return "html"
+    return "markdown" if _MARKDOWN_START.match(start) else "plain"
+
+
+def _extension(name: str) -> str:
+    stem, dot, extension = display_name(name).rpartition(".")
+    return extension.lower() if dot and stem else ""
