@@ -81,8 +81,6 @@ class Cluster:
                 f"or delete {self._location} to begin with an empty one."
             )
         place = self._choose_place()
-        for leftover in self.home.glob(f"{STAGING}*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=place.parent))
         try:
             self.account.own(staging)
@@ -92,6 +90,11 @@ class Cluster:
             shutil.rmtree(staging, ignore_errors=True)
         if place.parent != self.home:
             self._location.write_text(f"{place}\n", encoding="utf-8")
+
+    def sweep(self) -> None:
+        """Delete what interrupted attempts to make the cluster left in the home."""
+        for leftover in self.home.glob(f"{STAGING}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def remove(self) -> None:
         """Delete the cluster and what points to it."""

@@ -41,7 +41,6 @@ STOP_TIMEOUT = 30.0  # seconds before a fast shutdown becomes an immediate one
 CONNECT_TIMEOUT = 5  # seconds
 LOCK_TIMEOUT = 120.0  # seconds; another process may be doing the first start
 TOOL_GRACE = 10.0  # seconds beyond the time that pg_ctl was given
-START_ATTEMPTS = 8  # a port may be taken between choosing it and binding it
 PAUSE = 0.2  # seconds between looks at a server that is starting or stopping
 SMALL_SHARED_MEMORY = 1 << 30  # bytes; containers give 64 MB, too little to build an index
 MAX_LOG = 10_000_000  # bytes of log before it is put aside at a start
@@ -227,6 +226,7 @@ class EmbeddedPostgres:
                 "containers cannot share an embedded database: give both one DATABASE_URL."
             )
         binaries = binaries_for(self._account, self._cluster.shared)
+        self._cluster.sweep()
         if not self._cluster.exists:
             self._cluster.make(binaries)
         if self._cluster.major != binaries.major:
@@ -249,17 +249,14 @@ class EmbeddedPostgres:
             (data / "postmaster.pid").unlink(missing_ok=True)
         # After a crash those who still hold the server know it by its old port.
         port = before.port if before is not None and _is_free(before.port) else _free_port()
-        told = ""
-        for _ in range(START_ATTEMPTS):
-            told = self._try_start(binaries, port)
-            if not told:
-                return port
+        deadline = time.monotonic() + START_TIMEOUT
+        while told := self._try_start(binaries, port):
             if "could not bind" in told:
-                port = _free_port()
-            elif "shared memory block" not in told and "lock file" not in told:
-                break
-            time.sleep(PAUSE)  # the children of a killed server need a moment to go
-        raise failure(f"Postgres did not start (log: {self.log})", told, data)
+                port = _free_port()  # taken between our choosing and its binding
+            elif "shared memory block" not in told or time.monotonic() > deadline:
+                raise failure(f"Postgres did not start (log: {self.log})", told, data)
+            time.sleep(PAUSE)  # a killed server's children finish their statements first
+        return port
 
     def _try_start(self, binaries: Binaries, port: int) -> str:
         """Return nothing when the server is up, else what its log says about this attempt."""
@@ -327,7 +324,10 @@ def _memory_settings() -> tuple[str, ...]:
 
 
 def _is_free(port: int) -> bool:
+    """Whether Postgres could listen there; like it, we disregard a dead server's connections."""
     with socket.socket() as probe:
+        if sys.platform != "win32":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
