@@ -31,7 +31,7 @@ def _engine() -> Engine:
     return connect(url.get_secret_value(), pool_size=4)
 
 
-@celery.task(name=INGEST_FILE)
+@celery.task(name=INGEST_FILE)  # type: ignore[untyped-decorator]
 def ingest_file(job_id: int) -> None:
     """Ingest the file of a job; a refusal is kept in the job's row."""
     job = find_job(_engine(), job_id)

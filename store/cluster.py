@@ -75,11 +75,7 @@ class Cluster:
 
     def make(self, binaries: Binaries) -> None:
         """Make the cluster beside its place and move it there when it is whole."""
-        if self._location.exists():
-            raise EmbeddedPostgresError(
-                f"The database of this home was kept in {self.data}, which is gone; put it back, "
-                f"or delete {self._location} to begin with an empty one."
-            )
+        self.refuse_to_replace()
         place = self._choose_place()
         staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=place.parent))
         try:
@@ -90,6 +86,14 @@ class Cluster:
             shutil.rmtree(staging, ignore_errors=True)
         if place.parent != self.home:
             self._location.write_text(f"{place}\n", encoding="utf-8")
+
+    def refuse_to_replace(self) -> None:
+        """Raise EmbeddedPostgresError if there was a cluster elsewhere before, which is gone."""
+        if self._location.exists():
+            raise EmbeddedPostgresError(
+                f"The database of this home was kept in {self.data}, which is gone; put it back, "
+                f"or delete {self._location} to begin with an empty one."
+            )
 
     def sweep(self) -> None:
         """Delete what interrupted attempts to make the cluster left in the home."""
@@ -141,8 +145,11 @@ class Cluster:
     def _make_password(self) -> str:
         """Return the password, making it once; readable by this account only."""
         if not self._password_file.exists():
-            self._password_file.touch(mode=0o600)
-            self._password_file.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+            draft = self._password_file.with_suffix(".new")
+            draft.unlink(missing_ok=True)
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_urlsafe(32), encoding="utf-8")
+            draft.replace(self._password_file)  # whole or not at all, also on a full disk
         return self._password_file.read_text(encoding="utf-8")
 
 

@@ -19,6 +19,15 @@ def ensure_workspace(engine: Engine, key: str = LOCAL_WORKSPACE, name: str = "")
         )
 
 
+def workspace_keys(engine: Engine, name: str) -> list[str]:
+    """Return the keys of all workspaces with that name."""
+    with engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT key FROM workspaces WHERE name = :name"), {"name": name}
+        )
+        return list(found.scalars())
+
+
 def delete_workspace(engine: Engine, key: str) -> None:
     """Remove a workspace with everything in it; used for workspaces of evaluations."""
     with engine.begin() as connection:

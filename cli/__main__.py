@@ -1,0 +1,92 @@
+"""The entry of every command, and the one place where failures become a sentence."""
+
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+from core.errors import FootnoteError, reference_id
+from core.logs import configure_logs, logger
+
+COMMANDS = {
+    "up": "Start everything on this machine: database, worker, page, Slack.",
+    "ask": "Ask a question and print the answer with its footnotes.",
+    "ingest": "Add files or folders of policies.",
+    "documents": "List the documents in force.",
+    "doctor": "Check every part and say how to mend it.",
+    "trace": "Show how a kept answer came about.",
+    "members": "List and set who may read what.",
+    "eval": "Measure retrieval and answers on questions of your own.",
+    "web": "Serve the page (what `up` and production run).",
+    "worker": "Run the Celery worker with its relay (what `up` and production run).",
+    "bot": "Connect to Slack over Socket Mode (what `up` and production run).",
+    "migrate": "Bring the database's tables up to date.",
+}
+FAILED = 1
+BROKEN = 70  # an error nobody expected (sysexits.h EX_SOFTWARE)
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+class Commands(click.Group):
+    """A group that imports a command's module only when that command is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order people meet them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command, None if there is none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"cli.{cmd_name}")
+        command: click.Command = getattr(module, "evaluate" if cmd_name == "eval" else cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands' help without importing any."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def footnote() -> None:
+    """Footnote answers from your policies and quotes the exact words."""
+
+
+def main() -> NoReturn:
+    """Run one command; every failure ends in one sentence on standard error."""
+    configure_logs(os.environ.get("FOOTNOTE_LOG_LEVEL", "WARNING"))
+    try:
+        footnote(prog_name="footnote", standalone_mode=False)
+        sys.exit(0)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.stdout = None  # whoever read our output has left; there is nobody to tell
+        sys.exit(FAILED)
+    except FootnoteError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(FAILED)
+    except Exception:  # noqa: BLE001 - the boundary of this process
+        reference = reference_id()
+        logger("cli").exception("unexpected failure", reference=reference)
+        click.echo(
+            f"Error: something went wrong that should not (reference {reference}). The lines"
+            " above tell developers where; python3 run.py doctor checks every part.",
+            err=True,
+        )
+        sys.exit(BROKEN)
+
+
+if __name__ == "__main__":
+    main()

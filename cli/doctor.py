@@ -1,0 +1,173 @@
+"""`footnote doctor`: every part, whether it works, what it guarantees, how to mend it."""
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import click
+import redis
+from openai import OpenAI, OpenAIError
+from sqlalchemy import text
+
+from bot.socket import check_slack
+from cli.runtime import database_url
+from core.broker import find_redis_server
+from core.errors import FootnoteError
+from core.settings import Settings, settings
+from retrieval.embeddings import open_embedder
+from store.embedded import EmbeddedPostgres
+from store.engine import check_server, connect
+from store.schema import current_revision, head_revision
+
+State = Literal["ok", "limited", "none", "error"]
+SAMPLE_PASSAGE = "Items bought in a sale can be returned within 14 days of delivery. " * 12
+SAMPLE_COUNT = 8
+MODEL_TIMEOUT = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class Check:
+    """One part: `none` is a choice, `limited` works with less, `error` needs mending."""
+
+    part: str
+    state: State
+    detail: str
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:
+    """Check every part and say how to mend what does not work."""
+    config = settings()
+    checks = []
+    for check in run_checks(config):
+        checks.append(check)
+        if not as_json:
+            click.echo(f"{check.part:<12}{check.state:<9}{check.detail}")
+    if as_json:
+        click.echo(json.dumps({"checks": [asdict(c) for c in checks]}, ensure_ascii=False))
+    if any(check.state == "error" for check in checks):
+        raise click.exceptions.Exit(1)
+
+
+def run_checks(config: Settings) -> Iterator[Check]:
+    """Run every check; one that fails by a known error says so and the next one runs."""
+    parts: tuple[tuple[str, Callable[[Settings], tuple[State, str]]], ...] = (
+        ("Python", _python),
+        ("Postgres", _postgres),
+        ("Broker", _broker),
+        ("Embedder", _embedder),
+        ("Model", _model),
+        ("Slack", _slack),
+        ("Tuning", _tuning),
+    )
+    for part, check in parts:
+        try:
+            state, detail = check(config)
+        except FootnoteError as error:
+            state, detail = "error", str(error)
+        yield Check(part, state, detail)
+
+
+def _python(config: Settings) -> tuple[State, str]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return "ok", f"{version} on {platform.system()} {platform.machine()}; data in {config.home}"
+
+
+def _postgres(config: Settings) -> tuple[State, str]:
+    kind = "at DATABASE_URL"
+    if config.database_url is None:
+        status = EmbeddedPostgres(config.home).describe()
+        kind = f"embedded ({'running' if status.running else 'stopped'}, {status.data_folder})"
+    with database_url(config) as url:
+        engine = connect(url)
+        try:
+            versions = check_server(engine)
+            revision, head = current_revision(engine), head_revision()
+            detail = f"{versions['postgres']} {kind}, pgvector {versions['pgvector']}"
+            if revision != head:
+                return "limited", f"{detail}; tables at {revision}, run footnote migrate"
+            with engine.connect() as connection:
+                documents, waiting = connection.execute(
+                    text(
+                        "SELECT (SELECT count(*) FROM documents WHERE deleted_at IS NULL),"
+                        " (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running'))"
+                    )
+                ).one()
+            return "ok", f"{detail}; {documents} documents, {waiting} jobs under way"
+        finally:
+            engine.dispose()
+
+
+def _broker(config: Settings) -> tuple[State, str]:
+    kept = "jobs are kept in Postgres, a lost broker loses none"
+    if config.redis_url is not None:
+        return _given_redis(config.redis_url.get_secret_value(), kept)
+    program = find_redis_server()
+    if program is not None:
+        return "ok", f"embedded Redis while `up` runs ({program}); {kept}"
+    return "limited", (
+        f"sqlalchemy transport on Postgres: {kept}, but they start up to 0.1 s later. For more,"
+        " install redis-server or set REDIS_URL."
+    )
+
+
+def _given_redis(url: str, kept: str) -> tuple[State, str]:
+    try:
+        with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
+            version = client.info("server")["redis_version"]
+    except (redis.RedisError, ValueError) as error:
+        reason = type(error).__name__
+        return "error", f"REDIS_URL does not answer ({reason}); check it, or unset it."
+    return "ok", f"Redis {version} at REDIS_URL; {kept}"
+
+
+def _embedder(config: Settings) -> tuple[State, str]:
+    embedder = open_embedder(config, threads=1)
+    started = time.perf_counter()
+    embedder.embed([SAMPLE_PASSAGE + str(n) for n in range(SAMPLE_COUNT)])
+    rate = SAMPLE_COUNT / (time.perf_counter() - started)
+    if config.openai_embedding_model is not None:
+        return "ok", f"{embedder.model}, {embedder.dimensions} dimensions; {rate:.0f} passages/s"
+    return "ok", (
+        f"{embedder.model} int8, English; {rate:.0f} passages/s here. For other languages set"
+        " OPENAI_EMBEDDING_MODEL before the first ingestion."
+    )
+
+
+def _model(config: Settings) -> tuple[State, str]:
+    if not config.has_model:
+        return "none", (
+            "answers are extractive. Set OPENAI_API_KEY, or OPENAI_BASE_URL for a local server."
+        )
+    key = config.openai_api_key
+    client = OpenAI(
+        api_key=key.get_secret_value() if key else "none",
+        base_url=config.openai_base_url,
+        timeout=MODEL_TIMEOUT,
+        max_retries=0,
+    )
+    where = config.openai_base_url or "OpenAI"
+    try:
+        names = {model.id for model in client.models.list().data}
+    except OpenAIError as error:
+        return "error", (
+            f"{where} does not answer ({type(error).__name__}); check OPENAI_API_KEY and"
+            " OPENAI_BASE_URL. Until then answers are extractive."
+        )
+    if names and config.openai_model not in names:
+        return "error", f"{where} has no model {config.openai_model}; set OPENAI_MODEL."
+    return "ok", f"{config.openai_model} at {where}; every quote is checked all the same"
+
+
+def _slack(config: Settings) -> tuple[State, str]:
+    status = check_slack(config)
+    return status.state, status.detail
+
+
+def _tuning(_config: Settings) -> tuple[State, str]:
+    return "none", "fine-tuning is not part of this version; answers keep the policies' own words."

@@ -1,0 +1,136 @@
+"""`footnote eval`: measures on a set of questions with gold quotes."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from cli.runtime import Runtime, open_runtime
+from evaluation.answers import AnswerReport, evaluate_answers
+from evaluation.cases import Dataset, load_dataset
+from evaluation.corpus import ingest_dataset
+from evaluation.retrieval import DEPTHS, RetrievalReport, evaluate_retrieval
+from evaluation.statistics import Share
+from graph.graph import open_agent
+from retrieval.retriever import Retriever
+from store.access import OPERATOR_ACCESS
+from store.documents import Version
+from store.search import versions_in_force
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A set that is ingested and ready to be asked."""
+
+    runtime: Runtime
+    dataset: Dataset
+    workspace_id: int
+    versions: dict[str, Version]
+    progress: Callable[[int, int], None]
+
+
+@click.group("eval")
+def evaluate() -> None:
+    """Measure on a folder with docs/ and questions*.jsonl of your own."""
+
+
+path_argument = click.argument("path", type=click.Path(path_type=Path))
+limit_option = click.option("--limit", type=click.IntRange(1), help="Only the first questions.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@evaluate.command("retrieval")
+@path_argument
+@limit_option
+@json_option
+def eval_retrieval(path: Path, limit: int | None, as_json: bool) -> None:
+    """Hit rates of documents and passages, with the turns in `history`."""
+    with bench(path, limit, quiet=as_json) as ready:
+        retriever = Retriever(ready.runtime.engine, ready.workspace_id, ready.runtime.embedder)
+        report = evaluate_retrieval(ready.dataset, retriever, ready.versions, ready.progress)
+    click.echo(json.dumps(report.to_json(), indent=2) if as_json else "\n".join(table(report)))
+
+
+@evaluate.command("answers")
+@path_argument
+@limit_option
+@json_option
+def eval_answers(path: Path, limit: int | None, as_json: bool) -> None:
+    """Shares of verified quotes, of answers on the gold words, of refusals; time a question."""
+    with bench(path, limit, quiet=as_json) as ready:
+        runtime = ready.runtime
+        agent = open_agent(runtime.settings, runtime.engine, ready.workspace_id, runtime.embedder)
+        report = evaluate_answers(
+            ready.dataset,
+            agent,
+            runtime.engine,
+            ready.workspace_id,
+            ready.versions,
+            ready.progress,
+        )
+    click.echo(json.dumps(report.to_json(), indent=2) if as_json else "\n".join(lines(report)))
+
+
+@contextmanager
+def bench(path: Path, limit: int | None, *, quiet: bool) -> Iterator[Bench]:
+    """Load a set, ingest its documents into a workspace of their own, show progress."""
+    dataset = load_dataset(path)
+    if limit is not None:
+        dataset = replace(dataset, cases=dataset.cases[:limit])
+    console = Console(stderr=True, quiet=quiet)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with open_runtime() as runtime, Progress(*columns, console=console, transient=True) as bar:
+        ingesting, asking = bar.add_task("Ingesting"), bar.add_task("Asking")
+        workspace_id, refused = ingest_dataset(
+            runtime.engine,
+            dataset,
+            runtime.embedder,
+            lambda done, total: bar.update(ingesting, completed=done, total=total),
+        )
+        for sentence in refused:
+            console.print(f"  ✗ {sentence}", markup=False)
+        now = datetime.now(UTC)
+        versions = versions_in_force(runtime.engine, workspace_id, OPERATOR_ACCESS, now)
+        yield Bench(
+            runtime,
+            dataset,
+            workspace_id,
+            {version.document_key: version for version in versions},
+            lambda done, total: bar.update(asking, completed=done, total=total),
+        )
+
+
+def table(report: RetrievalReport) -> Iterator[str]:
+    """Return the hit rates as a table, percent with 95 % intervals over dialogues."""
+    yield "percent (95 %)   " + "".join(f"@{depth:<24}" for depth in DEPTHS)
+    rows: tuple[tuple[str, dict[int, Share]], ...] = (
+        ("document", report.document),
+        ("passage", report.passage),
+        ("strict", report.strict),
+    )
+    for name, rates in rows:
+        yield f"{name:<17}" + "".join(f"{rates[depth]!s:<25}" for depth in DEPTHS)
+    yield f"{report.document[1].count} questions, gold words not found for {report.missing}"
+    yield f"{report.seconds_p50 * 1000:.1f} ms p50, {report.seconds_p99 * 1000:.1f} ms p99"
+
+
+def lines(report: AnswerReport) -> Iterator[str]:
+    """Return the shares, a line each."""
+    rows = (
+        ("quotes that verify", report.quotes_verified),
+        ("answered, of answerable", report.answered_answerable),
+        ("overlaps the gold quote", report.overlaps_gold),
+        ("covers half of it", report.covers_gold),
+        ("refused, of answerable", report.refused_answerable),
+        ("not answered, of unanswerable", report.refused_unanswerable),
+    )
+    for name, value in rows:
+        yield f"{name:<32}{value!s:<26} n {value.count}"
+    yield "  ".join(f"{name} {count}" for name, count in sorted(report.outcomes.items()))
+    yield f"{report.seconds_p50 * 1000:.1f} ms p50, {report.seconds_p99 * 1000:.1f} ms p99"

@@ -1,0 +1,161 @@
+"""`footnote ingest`: files and folders into the knowledge base."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from cli.runtime import Runtime, open_runtime
+from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError
+from ingestion.errors import FileTooLargeError
+from ingestion.ingest import media_type
+from ingestion.jobs import run_file_job, submit_file
+from ingestion.sniff import MAX_FILE_SIZE
+from store.jobs import find_job
+from store.publish import File
+
+FOLLOW_TIMEOUT = 300.0  # seconds to wait for a worker that took the file
+FOLLOW_EVERY = 0.1  # seconds
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--audience",
+    multiple=True,
+    metavar="PRINCIPAL",
+    help="Who may read: everyone, external, channel:<id> or group:<id>; repeatable."
+    " Default: everyone, or as it was.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def ingest(paths: tuple[Path, ...], audience: tuple[str, ...], as_json: bool) -> None:
+    """Add the files or folders at PATHS: Markdown, HTML and plain text."""
+    check_audience(audience)
+    files = list(find_files(paths))
+    with open_runtime() as runtime:
+        outcomes = ingest_files(runtime, files, audience or None, quiet=as_json)
+    failed = [outcome for outcome in outcomes if "error" in outcome]
+    if as_json:
+        click.echo(json.dumps({"files": outcomes}, ensure_ascii=False, indent=2))
+    else:
+        click.echo(totals(outcomes))
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def check_audience(audience: Sequence[str]) -> None:
+    """Raise a usage error for a principal of no known kind."""
+    for principal in audience:
+        kind, colon, name = principal.partition(":")
+        known = principal in {"everyone", "external"} or (
+            kind in {"channel", "group"} and colon and name
+        )
+        if not known:
+            raise click.BadParameter(
+                f"{principal!r}: write everyone, external, channel:<id> or group:<id>."
+            )
+
+
+def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """Return each file with the name it is shown by: within its folder, never a whole path.
+
+    Hidden files are left out; what cannot be read is refused by name when its turn comes.
+    Raises NotFoundError for a path that is not there or a folder without files.
+    """
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p, path))
+            if not inside:
+                raise NotFoundError(f"{path} holds no files; name another folder.")
+            yield from ((p, p.relative_to(path).as_posix()) for p in inside)
+        elif path.is_file():
+            yield path, path.name
+        else:
+            raise NotFoundError(f"{path} is not there; check the path.")
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)
+
+
+def ingest_files(
+    runtime: Runtime,
+    files: Sequence[tuple[Path, str]],
+    audience: Sequence[str] | None,
+    *,
+    quiet: bool = False,
+    lines: bool = True,
+) -> list[dict[str, Any]]:
+    """Ingest each file as a job of its own, with a bar and a line for each; return outcomes."""
+    console = Console(stderr=True, quiet=quiet)
+    outcomes = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("Ingesting", total=len(files))
+        for path, name in files:
+            progress.update(task, description=name[-40:])
+            outcome = _ingest_one(runtime, path, name, audience)
+            outcomes.append(outcome)
+            if lines or "error" in outcome:
+                console.print(summary(outcome), markup=False, highlight=False, soft_wrap=True)
+            progress.advance(task)
+    return outcomes
+
+
+def _ingest_one(
+    runtime: Runtime, path: Path, name: str, audience: Sequence[str] | None
+) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_FILE_SIZE:
+            raise FileTooLargeError(name, MAX_FILE_SIZE)
+        file = File(name, media_type(name), path.read_bytes())
+        job_id = submit_file(runtime.engine, runtime.workspace_id, file, audience)
+        report = run_file_job(runtime.ingester(), job_id)
+        return report.to_json() if report else follow(runtime, name, job_id)
+    except FootnoteError as error:
+        return {"file": name, "error": str(error)}
+    except OSError as error:
+        return {"file": name, "error": f"{name} cannot be read: {error.strerror}."}
+
+
+def follow(runtime: Runtime, name: str, job_id: int) -> dict[str, Any]:
+    """Wait for a job that a worker took, and return its outcome."""
+    deadline = time.monotonic() + FOLLOW_TIMEOUT
+    while time.monotonic() < deadline:
+        job = find_job(runtime.engine, job_id)
+        if job is not None and job.state == "succeeded" and job.result is not None:
+            return job.result
+        if job is not None and job.state == "failed":
+            return {"file": name, "error": job.error or f"{name} could not be ingested."}
+        time.sleep(FOLLOW_EVERY)
+    raise ServiceUnavailableError(
+        f"{name} is still being worked on by a worker (job {job_id}); look again later."
+    )
+
+
+def summary(outcome: dict[str, Any]) -> str:
+    """Return the line a person reads about one file."""
+    if "error" in outcome:
+        return f"  ✗ {outcome['error']}"
+    if not outcome["new_version"]:
+        return f"  = {outcome['file']}: reads the same as version {outcome['version']}"
+    embedded = f"{outcome['embedded']} of {outcome['chunks']} passages embedded"
+    line = (
+        f"  ✓ {outcome['file']}: version {outcome['version']} of {outcome['title']},"
+        f" in force from {outcome['effective_from'][:10]}, {embedded}"
+    )
+    return "\n".join([line, *(f"      {warning}" for warning in outcome["warnings"])])
+
+
+def totals(outcomes: Sequence[dict[str, Any]]) -> str:
+    """Return the last line: what came of all files."""
+    failed = sum("error" in outcome for outcome in outcomes)
+    new = sum(bool(outcome.get("new_version")) for outcome in outcomes)
+    same = len(outcomes) - failed - new
+    parts = [f"{new} new", f"{same} unchanged"] + ([f"{failed} refused"] if failed else [])
+    return f"{len(outcomes)} files: " + ", ".join(parts)

@@ -1,0 +1,125 @@
+"""What commands share: the database (embedded or given), the workspace, the agent."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+import click
+import psutil
+from sqlalchemy import Engine
+
+from core.settings import Settings, settings
+from graph.graph import Agent, open_agent
+from ingestion.ingest import Ingester
+from retrieval.embeddings import Embedder, open_embedder
+from store.embedded import EmbeddedPostgres
+from store.engine import connect
+from store.schema import migrate
+from store.workspaces import ensure_workspace
+
+PARENT_VARIABLE = "FOOTNOTE_PARENT"  # the process id of the `up` that started this one
+PARENT_CHECK = 1.0  # seconds
+
+
+@dataclass
+class Runtime:
+    """The parts a command works with; what it does not touch is not loaded."""
+
+    settings: Settings
+    engine: Engine
+
+    @cached_property
+    def workspace_id(self) -> int:
+        """The local workspace."""
+        return ensure_workspace(self.engine)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The configured embedder, loaded at first use."""
+        return open_embedder(self.settings, threads=min(2, os.cpu_count() or 1))
+
+    def agent(self) -> Agent:
+        """Compose the agent of the local workspace."""
+        return open_agent(self.settings, self.engine, self.workspace_id, self.embedder)
+
+    def ingester(self) -> Ingester:
+        """Compose the ingester of the local workspace."""
+        return Ingester(self.engine, self.workspace_id, self.embedder)
+
+
+@contextmanager
+def database_url(config: Settings) -> Iterator[str]:
+    """Give the database's address, starting the embedded server where none is configured."""
+    if config.database_url is not None:
+        yield config.database_url.get_secret_value()
+        return
+    server = EmbeddedPostgres(config.home)
+    try:
+        yield server.start()
+    finally:
+        server.release()
+
+
+@contextmanager
+def open_runtime() -> Iterator[Runtime]:
+    """Open the migrated database for a command and close it after."""
+    config = settings()
+    with database_url(config) as url:
+        engine = connect(url)
+        try:
+            migrate(engine)
+            yield Runtime(config, engine)
+        finally:
+            engine.dispose()
+
+
+def end_with_parent() -> None:
+    """End this process when the `up` that started it is gone, even if that was killed."""
+    parent = os.environ.get(PARENT_VARIABLE)
+    if parent is None:
+        return
+    pid, _, started = parent.partition(":")
+
+    def watch() -> None:
+        while _is_alive(int(pid), float(started)):
+            time.sleep(PARENT_CHECK)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def parent_value() -> str:
+    """Return what `PARENT_VARIABLE` holds for children of this process: pid and start."""
+    return f"{os.getpid()}:{psutil.Process().create_time()}"
+
+
+def _is_alive(pid: int, started: float) -> bool:
+    try:
+        return bool(abs(psutil.Process(pid).create_time() - started) < 1)
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Moment(click.ParamType[datetime]):
+    """A date or a date with time, ISO 8601; without a zone it is UTC, without a time its end."""
+
+    name = "date"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return an aware datetime."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a date; write it as 2025-06-01.", param, ctx)
+        if len(str(value)) <= len("2025-06-01"):
+            moment = moment.replace(hour=23, minute=59, second=59)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

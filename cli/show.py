@@ -1,0 +1,79 @@
+"""Answers as text for a terminal, as in print: superscript marks and footnotes below."""
+
+import textwrap
+from collections.abc import Iterator
+from datetime import datetime
+
+from store.answers import Answer, Citation
+
+WIDTH = 96
+SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def mark(number: int) -> str:
+    """Return a footnote mark: 1 → ¹."""
+    return str(number).translate(SUPERSCRIPT)
+
+
+def printable(text: str) -> str:
+    """Return text from documents without what would steer the terminal."""
+    return "".join(letter for letter in text if letter == "\n" or letter.isprintable())
+
+
+def answer_lines(answer: Answer) -> Iterator[str]:
+    """Return the answer, its footnotes and what it took, a line each."""
+    yield from textwrap.wrap(printable(_marked(answer)), WIDTH) or [""]
+    for choice in answer.choices:
+        yield f"  · {printable(choice)}"
+    if answer.closest is not None:
+        yield ""
+        yield "The closest I have:"
+        yield from footnote_lines(answer.closest, bullet="·")
+    if answer.citations:
+        yield ""
+    for citation in answer.citations:
+        yield from footnote_lines(citation, bullet=str(citation.number))
+    if answer.note:
+        yield ""
+        yield from textwrap.wrap(printable(answer.note), WIDTH)
+    yield _footer(answer)
+
+
+def _marked(answer: Answer) -> str:
+    if not answer.claims:
+        return answer.text
+    return " ".join(
+        claim.text
+        + "".join(mark(number) for number in sorted({c.number for c in claim.citations}))
+        for claim in answer.claims
+    )
+
+
+def footnote_lines(citation: Citation, *, bullet: str) -> Iterator[str]:
+    """Return a footnote: where the words stand, the words, a link."""
+    place = " › ".join((citation.title, *citation.section))
+    if citation.page is not None:
+        place += f", page {citation.page}"
+    facts = f"v{citation.version}, in force since {day(citation.effective_from)}"
+    if citation.effective_to is not None:
+        facts += f" until {day(citation.effective_to)}"
+    yield f" {bullet}  {printable(place)}    {facts}"
+    yield from textwrap.wrap(
+        f"“{printable(citation.quote)}”", WIDTH, initial_indent="    ", subsequent_indent="    "
+    )
+    if citation.link:
+        yield f"    {printable(citation.link)}"
+
+
+def day(moment: datetime) -> str:
+    """Return the date of a moment, as people write it in policies: 2026-09-01."""
+    return moment.date().isoformat()
+
+
+def _footer(answer: Answer) -> str:
+    drafted = answer.trace.get("claims_drafted", len(answer.claims))
+    parts = [f"answered in {answer.seconds * 1000:.0f} ms"]
+    if drafted:
+        parts.append(f"{len(answer.claims)} of {drafted} claims verified")
+    parts.append(f"trace {answer.id}")
+    return " " + " · ".join(parts)

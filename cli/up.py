@@ -1,0 +1,275 @@
+"""`footnote up`: everything on this machine, until Ctrl-C."""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import click
+from filelock import FileLock, Timeout
+from sqlalchemy import text
+
+from admin.app import listen
+from bot.socket import check_slack
+from cli.ingest import find_files, ingest_files
+from cli.runtime import PARENT_VARIABLE, Runtime, database_url, parent_value
+from cli.services import Service, stop_all
+from core.broker import EmbeddedRedis, find_redis_server
+from core.errors import FootnoteError, ServiceUnavailableError
+from core.settings import ROOT, Settings, settings
+from store.engine import check_server, connect
+from store.schema import migrate
+
+SAMPLES = ROOT / "samples" / "policies"
+READY_TIMEOUT = 60.0  # seconds for the page and the worker to answer
+LOOK_EVERY = 0.05  # seconds while waiting
+WATCH_EVERY = 0.5  # seconds between looks at the services
+
+
+class AlreadyRunningError(FootnoteError):
+    """Another `up` runs for this home."""
+
+
+@click.command()
+@click.option("--samples/--no-samples", default=True, help="Index the sample policies at first.")
+def up(samples: bool) -> None:
+    """Start database, worker, page and Slack on this machine; Ctrl-C stops them all."""
+    config = settings()
+    signal.signal(signal.SIGTERM, _interrupt)
+    with only_one(config.home, config.page_url), contextlib.suppress(KeyboardInterrupt):
+        listen("127.0.0.1", config.port).close()  # a taken port is told before anything starts
+        with database_url(config) as url, broker(config) as redis:
+            run(config, url, redis, samples=samples)
+    click.echo("\nStopped.")
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def line(symbol: str, what: str, detail: str = "") -> None:
+    """Print one line of the report, in plain letters where the terminal has no others."""
+    shown = f"  {symbol} {what:<38} {detail}".rstrip()
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        shown.encode(encoding)
+    except UnicodeEncodeError:
+        shown = shown.encode("ascii", "replace").decode()
+    click.echo(shown)
+
+
+@contextlib.contextmanager
+def only_one(home: Path, page_url: str) -> Iterator[None]:
+    """Hold the home for this `up`. Raises AlreadyRunningError, naming the one that runs."""
+    folder = home / "run"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServiceUnavailableError(
+            f"{home} cannot be written ({error.strerror}); set FOOTNOTE_HOME to a folder of yours."
+        ) from error
+    record = folder / "up.json"
+    try:
+        with FileLock(folder / "up.lock", timeout=0):
+            record.write_text(json.dumps({"pid": os.getpid(), "page": page_url}))
+            yield
+            record.unlink(missing_ok=True)
+    except Timeout as error:
+        known = json.loads(record.read_text()) if record.exists() else {}
+        raise AlreadyRunningError(
+            f"Footnote is already running at {known.get('page', page_url)} (process"
+            f" {known.get('pid', 'unknown')}); press Ctrl-C in its terminal to stop it."
+        ) from error
+
+
+@contextlib.contextmanager
+def broker(config: Settings) -> Iterator[str | None]:
+    """Give the broker's address: the configured one, an embedded Redis, or None for Postgres."""
+    if config.redis_url is not None:
+        yield config.redis_url.get_secret_value()
+    elif find_redis_server() is not None:
+        server = EmbeddedRedis(config.home)
+        try:
+            yield server.start()
+        finally:
+            server.stop()
+    else:
+        yield None
+
+
+def run(config: Settings, url: str, redis: str | None, *, samples: bool) -> None:
+    """Start the services, report, and watch over them until interrupted."""
+    engine = connect(url)
+    services: list[Service] = []
+    try:
+        migrate(engine)
+        runtime = Runtime(config, engine)
+        report_database(runtime)
+        services += [make_service("worker", config, url, redis)]
+        services[0].start()
+        _ = runtime.embedder  # builds the model's graph before others want it
+        services += [make_service("web", config, url, redis)]
+        services[1].start()
+        if samples:
+            index_samples(runtime)
+        wait_until_ready(config, services)
+        line("✓", "worker · page", f"broker: {broker_name(config, redis)}")
+        services += connect_slack(config, url, redis)
+        report_model(config)
+        next_steps(config)
+        watch(services)
+    finally:
+        stop_all(services)
+        engine.dispose()
+
+
+def make_service(name: str, config: Settings, url: str, redis: str | None) -> Service:
+    """Return a service that finds the database, the broker and its parent."""
+    environment = {"DATABASE_URL": url, PARENT_VARIABLE: parent_value()}
+    environment |= {"FOOTNOTE_HOME": str(config.home), "FOOTNOTE_PORT": str(config.port)}
+    if redis is not None:
+        environment["REDIS_URL"] = redis
+    ready = ready_file(config, name)
+    arguments = () if name == "web" else ("--ready-file", str(ready))
+    ready.unlink(missing_ok=True)
+    return Service(name, arguments, config.home / "logs" / f"{name}.log", environment)
+
+
+def ready_file(config: Settings, name: str) -> Path:
+    """Return the file a service writes once it takes work."""
+    return config.home / "run" / f"{name}.ready"
+
+
+def report_database(runtime: Runtime) -> None:
+    """Print what database is used."""
+    versions = check_server(runtime.engine)
+    where = (
+        f"embedded, data in {runtime.settings.home}"
+        if runtime.settings.database_url is None
+        else "at DATABASE_URL"
+    )
+    line("✓", f"Postgres {versions['postgres']} + pgvector {versions['pgvector']}", where)
+
+
+def index_samples(runtime: Runtime) -> None:
+    """Index the sample policies where no document was ever added."""
+    with runtime.engine.connect() as connection:
+        present = connection.execute(
+            text("SELECT EXISTS (SELECT FROM documents WHERE workspace_id = :id)"),
+            {"id": runtime.workspace_id},
+        ).scalar_one()
+    if present:
+        return
+    started = time.monotonic()
+    # Older revisions lie in folders below and come first.
+    files = sorted(find_files([SAMPLES]), key=lambda found: (-found[1].count("/"), found[1]))
+    outcomes = ingest_files(runtime, files, None, lines=False)
+    good = [outcome for outcome in outcomes if "error" not in outcome]
+    passages = sum(outcome["chunks"] for outcome in good)
+    documents = len({outcome["document"] for outcome in good})
+    line(
+        "✓",
+        f"{documents} sample policies indexed",
+        f"{passages} passages, {time.monotonic() - started:.0f} s",
+    )
+
+
+def wait_until_ready(config: Settings, services: list[Service]) -> None:
+    """Return when the page and the worker answer; raise saying which does not."""
+    waiting = list(services)
+    deadline = time.monotonic() + READY_TIMEOUT
+    while waiting:
+        for service in list(waiting):
+            if service.exit_code is not None:
+                raise ServiceUnavailableError(
+                    f"The {service.name} could not start: {service.last_words()}"
+                    f" (its log is {service.log})."
+                )
+            if is_ready(config, service):
+                waiting.remove(service)
+        if time.monotonic() > deadline:
+            names = ", ".join(service.name for service in waiting)
+            raise ServiceUnavailableError(
+                f"Not ready after {READY_TIMEOUT:.0f} s: {names}; see {waiting[0].log}."
+            )
+        time.sleep(LOOK_EVERY)
+
+
+def is_ready(config: Settings, service: Service) -> bool:
+    """Whether a service takes work."""
+    if service.name != "web":
+        return ready_file(config, service.name).exists()
+    try:
+        url = f"http://127.0.0.1:{config.port}/health"
+        with urllib.request.urlopen(url, timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def broker_name(config: Settings, redis: str | None) -> str:
+    """Return what carries messages to the worker, in words."""
+    if config.redis_url is not None:
+        return "Redis at REDIS_URL"
+    if redis is None:
+        return "Postgres (jobs start up to 0.1 s later than with Redis)"
+    return "embedded Redis"
+
+
+def connect_slack(config: Settings, url: str, redis: str | None) -> list[Service]:
+    """Start the bot if both tokens work; say why not otherwise."""
+    status = check_slack(config)
+    if status.state == "none":
+        line("○", "Slack not connected", "set SLACK_BOT_TOKEN and SLACK_APP_TOKEN (see README)")
+        return []
+    if status.state == "error":
+        line("✗", "Slack not connected", status.detail)
+        return []
+    service = make_service("bot", config, url, redis)
+    service.start()
+    line("✓", "Slack", status.detail)
+    return [service]
+
+
+def report_model(config: Settings) -> None:
+    """Print which model answers, or what to set."""
+    if config.has_model:
+        where = config.openai_base_url or "OpenAI"
+        line("✓", f"language model {config.openai_model}", f"at {where}")
+    else:
+        detail = "answers are quoted, not written; set OPENAI_API_KEY or OPENAI_BASE_URL"
+        line("○", "no language model", detail)
+
+
+def next_steps(config: Settings) -> None:
+    """Print where to ask and what to do next."""
+    question = '"Can I return a sale item after three weeks?"'
+    click.echo(
+        f"\n  Ask at      {config.page_url}\n"
+        f"  Try         python3 run.py ask {question}\n"
+        "  Yours       python3 run.py ingest PATH\n"
+        "  Check       python3 run.py doctor\n\n"
+        "  Ctrl-C stops everything."
+    )
+    sys.stdout.flush()
+
+
+def watch(services: list[Service]) -> None:
+    """Start again what dies, until interrupted or until something dies too often."""
+    while True:
+        time.sleep(WATCH_EVERY)
+        for service in services:
+            if service.exit_code is None:
+                continue
+            line("✗", f"{service.name} ended", f"starting it again; log: {service.log}")
+            if not service.restart():
+                raise ServiceUnavailableError(
+                    f"The {service.name} keeps ending: {service.last_words()}"
+                    f" (its log is {service.log})."
+                )

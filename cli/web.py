@@ -1,0 +1,51 @@
+"""`footnote web`: serves the page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import click
+from sqlalchemy import Engine
+
+from admin.app import create_app, listen, serve_on
+from cli.runtime import end_with_parent, open_runtime
+from store.access import OPERATOR_ACCESS
+from store.documents import Block, Version, read_blocks, read_versions
+from store.search import versions_in_force
+
+
+@dataclass(frozen=True)
+class Library:
+    """The documents of one workspace, as the page reads them."""
+
+    engine: Engine
+    workspace_id: int
+
+    def version(self, version_id: int) -> Version | None:
+        """Return a version with its canonical text, whether or not it is in force."""
+        found = read_versions(self.engine, self.workspace_id, [version_id])
+        return found[0] if found else None
+
+    def in_force(self) -> Sequence[Version]:
+        """Return the version in force now of every document for members."""
+        return versions_in_force(
+            self.engine, self.workspace_id, OPERATOR_ACCESS, datetime.now(UTC)
+        )
+
+    def blocks(self, version_id: int) -> Sequence[Block]:
+        """Return a version's blocks in order."""
+        return read_blocks(self.engine, version_id)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+def web(host: str) -> None:
+    """Serve the page at FOOTNOTE_PORT until stopped."""
+    end_with_parent()
+    with open_runtime() as runtime:
+        config = runtime.settings
+        library = Library(runtime.engine, runtime.workspace_id)
+        names = {"127.0.0.1", "localhost", "[::1]", urlsplit(config.page_url).hostname or host}
+        with listen(host, config.port) as listener:
+            serve_on(create_app(runtime.agent(), library, sorted(names)), listener)

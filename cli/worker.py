@@ -1,0 +1,87 @@
+"""`footnote worker`: the Celery worker, and beside it the relay and the sweeper."""
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+from celery import Celery
+from celery.signals import worker_ready
+from kombu.exceptions import OperationalError as BrokerError
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+import ingestion.tasks  # noqa: F401 - registers its tasks with the app
+from cli.runtime import end_with_parent, open_runtime
+from core.errors import ConfigurationError
+from core.logs import logger
+from core.tasks import QUEUE_NAMES, configure_broker
+from store.jobs import sweep
+from store.outbox import relay, wait_for_messages
+
+log = logger(__name__)
+
+RELAY_WAIT = 5.0  # seconds between looks when nothing is announced
+RETRY_AFTER = 2.0  # seconds after the database or the broker failed
+PUBLISH_RETRIES = {"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5}
+
+
+@click.command()
+@click.option("--concurrency", default=1, show_default=True, help="Tasks at a time.")
+@click.option("--queues", default="ingest,embed,default", show_default=True)
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Written once it takes work.")
+def worker(concurrency: int, queues: str, ready_file: Path | None) -> None:
+    """Run tasks from the queues until stopped."""
+    unknown = sorted(set(queues.split(",")) - set(QUEUE_NAMES))
+    if unknown:
+        raise click.BadParameter(f"no such queue: {', '.join(unknown)}", param_hint="--queues")
+    end_with_parent()
+    with open_runtime() as runtime:
+        url = runtime.engine.url.render_as_string(hide_password=False)
+        redis = runtime.settings.redis_url
+        if runtime.settings.database_url is None:
+            raise ConfigurationError("A worker needs DATABASE_URL; python3 run.py up sets it.")
+        app = configure_broker(redis.get_secret_value() if redis else url)
+        stop = threading.Event()
+        thread = threading.Thread(
+            target=announce, args=(runtime.engine, app, stop), name="relay", daemon=True
+        )
+        thread.start()
+        if ready_file is not None:
+            worker_ready.connect(lambda **_: ready_file.write_text(str(os.getpid())), weak=False)
+        try:
+            app.worker_main(_arguments(concurrency, queues))
+        finally:
+            stop.set()
+
+
+def _arguments(concurrency: int, queues: str) -> list[str]:
+    pool = "solo" if sys.platform == "win32" else "prefork"  # Celery has no prefork on Windows
+    return [
+        "worker",
+        f"--pool={pool}",
+        f"--concurrency={concurrency}",
+        f"--queues={queues}",
+        "--loglevel=WARNING",
+        "--without-gossip",
+        "--without-mingle",
+    ]
+
+
+def announce(engine: Engine, app: Celery, stop: threading.Event) -> None:
+    """Send what the outbox holds and give back what was left behind, until told to stop."""
+
+    def send(task: str, arguments: dict[str, Any], queue: str) -> None:
+        app.send_task(task, kwargs=arguments, queue=queue, retry_policy=PUBLISH_RETRIES)
+
+    while not stop.is_set():
+        try:
+            sweep(engine)
+            while relay(engine, send):
+                pass
+            wait_for_messages(engine, RELAY_WAIT)
+        except (DBAPIError, BrokerError, OSError) as error:
+            log.warning("relay waits", error=type(error).__name__)
+            stop.wait(RETRY_AFTER)

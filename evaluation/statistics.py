@@ -1,0 +1,53 @@
+"""Shares with confidence intervals, taken over dialogues because their turns are alike."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 1000
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of cases in percent with its 95 % interval (bootstrap over groups)."""
+
+    percent: float
+    low: float
+    high: float
+    count: int
+
+    def to_json(self) -> dict[str, float]:
+        """Return the share as JSON types."""
+        return {
+            "percent": round(self.percent, 2),
+            "low": round(self.low, 2),
+            "high": round(self.high, 2),
+            "count": self.count,
+        }
+
+    def __str__(self) -> str:
+        """Write it as in a table: 54.1 (52.0 … 56.1)."""
+        return f"{self.percent:.1f} ({self.low:.1f} … {self.high:.1f})"
+
+
+def share(groups: Sequence[str], hits: Sequence[bool]) -> Share:
+    """Return the share of hits; groups are resampled with replacement 1,000 times."""
+    if not hits:
+        return Share(0.0, 0.0, 0.0, 0)
+    totals: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for group, hit in zip(groups, hits, strict=True):
+        totals[group][0] += hit
+        totals[group][1] += 1
+    table = np.array(list(totals.values()))
+    drawn = np.random.default_rng(SEED).integers(len(table), size=(RESAMPLES, len(table)))
+    sums = table[drawn].sum(axis=1)
+    low, high = np.percentile(100 * sums[:, 0] / sums[:, 1], [2.5, 97.5])
+    return Share(100 * sum(hits) / len(hits), float(low), float(high), len(hits))
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return a percentile of values, 0 if there are none."""
+    return float(np.percentile(values, percent)) if values else 0.0
