@@ -21,6 +21,8 @@ from typing import Self
 import psutil
 import redis
 from filelock import FileLock, Timeout
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from core.errors import FootnoteError
 
@@ -135,11 +137,14 @@ class EmbeddedRedis:
             if abs(process.create_time() - float(record["created"])) > CLOCK_SLACK:
                 return  # the number belongs to another program by now
             process.terminate()
-            process.wait(STOP_TIMEOUT)
-        except psutil.TimeoutExpired:
-            process.kill()
-        except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
-            return
+            deadline = time.monotonic() + STOP_TIMEOUT
+            # Where nobody reaps orphans, as in many containers, a dead one stays a zombie.
+            while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                if time.monotonic() > deadline:
+                    process.kill()
+                time.sleep(PAUSE)
+        except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+            return  # there is none, or none that we could stop
 
     def _launch(self, program: Path) -> str:
         for _ in range(PORT_ATTEMPTS):
@@ -197,6 +202,7 @@ def _answers(server: "subprocess.Popen[bytes]", port: int, password: str) -> boo
         password=password,
         socket_timeout=ANSWER_TIMEOUT,
         socket_connect_timeout=ANSWER_TIMEOUT,
+        retry=Retry(NoBackoff(), 0),  # the loop below is the retry
     ) as client:
         while server.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(redis.ConnectionError, redis.TimeoutError):
