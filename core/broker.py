@@ -142,6 +142,7 @@ class EmbeddedRedis:
             while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 if time.monotonic() > deadline:
                     process.kill()
+                    return
                 time.sleep(PAUSE)
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
             return  # there is none, or none that we could stop
