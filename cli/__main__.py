@@ -1,14 +1,15 @@
 """The entry of every command, and the one place where failures become a sentence."""
 
 import importlib
-import os
 import sys
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from core.errors import FootnoteError, reference_id
 from core.logs import configure_logs, logger
+from core.settings import settings
 
 COMMANDS = {
     "up": "Start everything on this machine: database, worker, page, Slack.",
@@ -24,6 +25,7 @@ COMMANDS = {
     "bot": "Connect to Slack over Socket Mode (what `up` and production run).",
     "migrate": "Bring the database's tables up to date.",
 }
+SERVICES = frozenset({"web", "worker", "bot"})
 FAILED = 1
 BROKEN = 70  # an error nobody expected (sysexits.h EX_SOFTWARE)
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -58,10 +60,22 @@ def footnote() -> None:
     """Footnote answers from your policies and quotes the exact words."""
 
 
+def open_log() -> TextIO:
+    """Return where this process logs: services to their standard error, commands to a file."""
+    if len(sys.argv) > 1 and sys.argv[1] in SERVICES:
+        return sys.stderr
+    folder = settings().home / "logs"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / "commands.log").open("a", encoding="utf-8")
+    except OSError:
+        return sys.stderr
+
+
 def main() -> NoReturn:
     """Run one command; every failure ends in one sentence on standard error."""
-    configure_logs(os.environ.get("FOOTNOTE_LOG_LEVEL", "WARNING"))
     try:
+        configure_logs(settings().log_level, open_log())
         footnote(prog_name="footnote", standalone_mode=False)
         sys.exit(0)
     except click.exceptions.Exit as ended:
@@ -77,12 +91,16 @@ def main() -> NoReturn:
     except FootnoteError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(FAILED)
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[-1] if error.orig else "no answer"
+        click.echo(f"Error: The database failed ({reason}); run the command again.", err=True)
+        sys.exit(FAILED)
     except Exception:  # noqa: BLE001 - the boundary of this process
         reference = reference_id()
         logger("cli").exception("unexpected failure", reference=reference)
         click.echo(
-            f"Error: something went wrong that should not (reference {reference}). The lines"
-            " above tell developers where; python3 run.py doctor checks every part.",
+            f"Error: something went wrong that should not (reference {reference}); the log in"
+            f" {settings().home / 'logs'} says where. python3 run.py doctor checks every part.",
             err=True,
         )
         sys.exit(BROKEN)

@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -30,8 +30,8 @@ def protect(
     return event
 
 
-def configure_logs(level: str = "INFO") -> None:
-    """Send structlog and the standard library's loggers through one JSON renderer.
+def configure_logs(level: str = "INFO", stream: TextIO = sys.stderr) -> None:
+    """Send structlog and the standard library's loggers through one JSON renderer to `stream`.
 
     Libraries log at WARNING and above only: their INFO lines may hold message bodies.
     """
@@ -47,10 +47,10 @@ def configure_logs(level: str = "INFO") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[

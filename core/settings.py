@@ -19,7 +19,7 @@ ENV_FILE_VARIABLE = "FOOTNOTE_ENV_FILE"
 class Settings(BaseSettings):
     """All settings; frozen. Names in the environment are the aliases, in any case."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("footnote", appauthor=False)),

@@ -6,6 +6,7 @@ vector is the mean over the unmasked tokens, scaled to length 1, both inside the
 
 import hashlib
 import importlib.util
+import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,27 @@ def build_graph(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
     )
 
 
+def _quantise(plain: Path, made: Path) -> None:
+    """Round the matrices to int8; word vectors stay, rounding them costs most of the accuracy."""
+    root = logging.getLogger()
+    root.addFilter(_is_no_advice)
+    try:
+        quantize_dynamic(
+            plain,
+            made,
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+        )
+    finally:
+        root.removeFilter(_is_no_advice)
+
+
+def _is_no_advice(record: logging.LogRecord) -> bool:
+    """The quantiser advises a step that a graph without shapes to infer does not need."""
+    return "pre-processing before quantization" not in record.getMessage()
+
+
 def build(cache: Path, *, quantised: bool = True) -> Path:
     """Return the path of the ONNX file in `cache`, building it at first use (about 3 s).
 
@@ -182,13 +204,6 @@ def build(cache: Path, *, quantised: bool = True) -> Path:
         onnx.save(build_graph(load_file(weights)), plain)
         made = Path(folder) / "int8.onnx"
         if quantised:
-            # Word vectors stay as they are: rounding them costs most of the accuracy.
-            quantize_dynamic(
-                plain,
-                made,
-                op_types_to_quantize=["MatMul"],
-                per_channel=True,
-                weight_type=QuantType.QInt8,
-            )
+            _quantise(plain, made)
         (made if quantised else plain).replace(target)  # whole or not at all
     return target

@@ -112,9 +112,10 @@ def _ensure_document(
         connection.execute(
             text(
                 "INSERT INTO documents (workspace_id, source_id, key, audience)"
-                " VALUES (:workspace_id, :source_id, :key, coalesce(:audience, :everyone))"
+                " VALUES (:workspace_id, :source_id, :key, coalesce(CAST(:audience AS text[]), :everyone))"
                 " ON CONFLICT (workspace_id, key) DO UPDATE SET deleted_at = NULL,"
-                " audience = coalesce(:audience, documents.audience) RETURNING id"
+                " audience = coalesce(CAST(:audience AS text[]), documents.audience)"
+                " RETURNING id"
             ),
             {
                 "workspace_id": workspace_id,

@@ -10,7 +10,7 @@ from pgvector import HalfVector
 from sqlalchemy import Connection, Engine, text
 
 MAX_DIMENSIONS = 4000  # of a halfvec column under an HNSW index
-SPACE_LOCK = 0xF0070002  # advisory: two processes make a workspace's space once
+SPACE_LOCK = 0xF009  # advisory: two processes make a workspace's space once
 
 
 @dataclass(frozen=True)

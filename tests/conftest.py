@@ -1,0 +1,142 @@
+"""What tests share: a real Postgres with one migrated template, cloned for each test."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import Engine
+
+from core.settings import ENV_FILE_VARIABLE, Settings, load_settings
+from ingestion.ingest import Ingester
+from retrieval.embeddings import Embedder, MiniLMEmbedder
+from store.embedded import EmbeddedPostgres
+from store.engine import connect
+from store.publish import File
+from store.schema import migrate
+from store.workspaces import ensure_workspace
+
+TEMPLATE = "footnote_template"
+SERVER_VARIABLE = "FOOTNOTE_TEST_DATABASE_URL"
+OUR_VARIABLES = (
+    "DATABASE_URL", "REDIS_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_API_URL",
+    "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "OPENAI_EMBEDDING_MODEL",
+)  # fmt: skip
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """Keep a developer's own settings out of every test and of the processes tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            ours = name in OUR_VARIABLES or name.startswith("FOOTNOTE_")
+            if ours and name != SERVER_VARIABLE:
+                patch.delenv(name)
+        patch.setenv(ENV_FILE_VARIABLE, "")
+        yield
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Postgres with pgvector: the one the variable names, else an embedded one."""
+    given = os.environ.get(SERVER_VARIABLE)
+    if given:
+        yield given
+        return
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    try:
+        yield server.start()
+    finally:
+        server.release()
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> str:
+    """The name of a database with all tables, to clone from."""
+    _recreate(server_url, TEMPLATE)
+    engine = connect(_database(server_url, TEMPLATE))
+    migrate(engine)
+    engine.dispose()
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A database of this test's own with all tables."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _recreate(server_url, name, template)
+    yield _database(server_url, name)
+    _drop(server_url, name)
+
+
+@pytest.fixture
+def empty_database_url(server_url: str) -> Iterator[str]:
+    """A database of this test's own without any table."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _recreate(server_url, name)
+    yield _database(server_url, name)
+    _drop(server_url, name)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on this test's database."""
+    made = connect(database_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def workspace_id(engine: Engine) -> int:
+    """The local workspace in this test's database."""
+    return ensure_workspace(engine)
+
+
+@pytest.fixture(scope="session")
+def embedder(pytestconfig: pytest.Config) -> Embedder:
+    """The real embedder; its built graph is kept between runs."""
+    return MiniLMEmbedder(Path(pytestconfig.cache.mkdir("footnote-embedder")))  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def ingester(engine: Engine, workspace_id: int, embedder: Embedder) -> Ingester:
+    """An ingester of the local workspace."""
+    return Ingester(engine, workspace_id, embedder)
+
+
+@pytest.fixture
+def plain_settings(tmp_path: Path) -> Settings:
+    """Settings with a home of the test's own and nothing else."""
+    return load_settings().model_copy(update={"home": tmp_path / "home"})
+
+
+def markdown(name: str, text: str) -> File:
+    """Return a Markdown file."""
+    return File(name, "text/markdown", text.encode())
+
+
+def _database(server: str, name: str) -> str:
+    return server.rpartition("/")[0] + f"/{name}"
+
+
+def _recreate(server: str, name: str, template: str = "template0") -> None:
+    _drop(server, name)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+
+
+def _drop(server: str, name: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
