@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
+from uvicorn.server import HANDLED_SIGNALS
 
 from admin.conversations import Conversations
 from admin.gate import LOCAL_HOSTS, Gate
@@ -47,7 +48,7 @@ def create_app(
     problems.install(app)
     app.include_router(ask.router(site))
     app.include_router(documents.router(site))
-    app.add_api_route("/health", _health, methods=["GET"])
+    app.add_api_route("/health", _health, methods=["GET", "HEAD"])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
@@ -123,8 +124,7 @@ def _signals_end_quietly() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    stops = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: None) for number in stops}
+    before = {number: signal.signal(number, lambda *_: None) for number in HANDLED_SIGNALS}
     try:
         yield
     finally:

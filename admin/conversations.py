@@ -1,4 +1,4 @@
-"""What a browser session shows of its conversation: kept in this process, bounded, never the truth.
+"""What a browser session shows of its conversation: bounded, in this process, never the truth.
 
 The agent's memory is the turns table. This is only what the page draws again after a reload or
 a plain form post; when the process restarts, a session starts a new conversation.

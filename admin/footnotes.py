@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from store.answers import Answer, Citation, Outcome
 
+CLOSING = ".,;:!?…\"'”’)]"  # a mark stands behind these
 DONE: dict[Outcome, str] = {
     "answered": "answered",
     "refused": "searched",
@@ -17,7 +18,7 @@ DONE: dict[Outcome, str] = {
 
 @dataclass(frozen=True)
 class Mark:
-    """A footnote's number behind a claim; the `first` of its number is where its note leads back."""
+    """A footnote's number behind a claim; its note leads back to the `first` mark with it."""
 
     number: int
     first: bool
@@ -34,26 +35,33 @@ class Piece:
 def pieces(answer: Answer) -> tuple[Piece, ...]:
     """Cut an answer's text behind each claim, so that joined pieces are the text again.
 
-    A claim whose words no longer stand in the text (it was restyled) leaves its marks at the end:
-    no citation is lost.
+    Marks stand behind a sentence's closing punctuation. A claim whose words no longer stand in
+    the text (it was restyled) leaves its marks at the end: no citation is lost.
     """
+    text = answer.text or " ".join(claim.text for claim in answer.claims)
     cuts: list[tuple[str, set[int]]] = []
     unplaced: set[int] = set()
     cut = 0
     for claim in answer.claims:
         numbers = {citation.number for citation in claim.citations}
-        found = answer.text.find(claim.text, cut) if claim.text else -1
+        found = text.find(claim.text, cut) if claim.text else -1
         if found < 0:
             unplaced |= numbers
             continue
-        end = found + len(claim.text)
-        cuts.append((answer.text[cut:end], numbers))
+        end = _behind_punctuation(text, found + len(claim.text))
+        cuts.append((text[cut:end], numbers))
         cut = end
-    if cut < len(answer.text):
-        cuts.append((answer.text[cut:], unplaced))
+    if cut < len(text):
+        cuts.append((text[cut:], unplaced))
     elif cuts:
         cuts[-1] = (cuts[-1][0], cuts[-1][1] | unplaced)
     return tuple(_with_marks(cuts))
+
+
+def _behind_punctuation(text: str, end: int) -> int:
+    while end < len(text) and text[end] in CLOSING:
+        end += 1
+    return end
 
 
 def _with_marks(cuts: Iterable[tuple[str, set[int]]]) -> Iterator[Piece]:
@@ -91,7 +99,7 @@ def duration(seconds: float) -> str:
 
 
 def status(answer: Answer) -> str:
-    """Return the line below an answer: `answered in 31 ms · 2 of 2 claims verified · trace 7f3a`."""
+    """Return the line below an answer, `answered in 31 ms · 2 of 2 claims verified · trace …`."""
     parts = [f"{DONE[answer.outcome]} in {duration(answer.seconds)}"]
     if answer.claims:
         kept = len(answer.claims)

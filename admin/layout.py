@@ -77,6 +77,12 @@ def lay_out(version: Version, blocks: Sequence[Block], quote: Quote | None) -> t
     return tuple(Group(GROUP[key[0]], tuple(members)) for key, members in grouped)
 
 
+def top_level(groups: Sequence[Group]) -> int:
+    """Return the level of the highest headings of a page: they come next below its title."""
+    levels = [group.lines[0].block.level for group in groups if group.kind == "heading"]
+    return min(levels, default=1)
+
+
 def _group_key(line: Line) -> tuple[str, int]:
     """Lists and tables run on; every other block stands alone, told apart by where it starts."""
     runs_on = line.block.kind in ("list_item", "table_row")

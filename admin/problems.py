@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from admin.templating import Templates
-from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError
+from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError, reference_id
+from core.logs import logger
 
 SENTENCES = {
     HTTPStatus.NOT_FOUND: "There is nothing at this address.",
@@ -17,6 +18,8 @@ SENTENCES = {
 }
 OTHER_REFUSAL = "This request cannot be used."
 UNREADABLE_REQUEST = "This request cannot be used: check its address and the form of its body."
+
+log = logger(__name__)
 
 
 class UnusableRequestError(FootnoteError):
@@ -37,6 +40,20 @@ def status_of(error: FootnoteError) -> HTTPStatus:
 def wants_fragment(request: Request) -> bool:
     """Whether htmx asks, and so a piece of a page is wanted."""
     return request.headers.get("hx-request") == "true"
+
+
+def told(error: FootnoteError) -> tuple[HTTPStatus, str, str | None]:
+    """Return status, sentence and reference of an expected failure.
+
+    What the asker cannot mend by asking differently is logged, and the sentence names the
+    reference under which it is.
+    """
+    status = status_of(error)
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return status, str(error), None
+    reference = reference_id()
+    log.warning("page refused", reference=reference, kind=type(error).__name__, reason=str(error))
+    return status, f"{error} (Reference {reference}.)", reference
 
 
 class Problems:
@@ -77,5 +94,6 @@ class Problems:
         return self.response(request, 422, UNREADABLE_REQUEST)
 
     def _expected(self, request: Request, error: Exception) -> Response:
-        code = status_of(error) if isinstance(error, FootnoteError) else 500
-        return self.response(request, code, str(error))
+        if not isinstance(error, FootnoteError):
+            raise error
+        return self.response(request, *told(error))

@@ -34,7 +34,7 @@ class Documents(Protocol):
 
 @runtime_checkable
 class LaidOut(Protocol):
-    """Documents that also know the blocks of a version; without them text is cut at blank lines."""
+    """Documents that know a version's blocks; other texts are cut at blank lines."""
 
     def blocks(self, version_id: int) -> Sequence[Block]:
         """Return the blocks of a version in the order of its text."""

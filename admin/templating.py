@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -24,7 +24,7 @@ def asset(name: str) -> str:
 
 
 def web_link(link: str | None) -> str | None:
-    """Return a document's own link if it leads to a web page; `javascript:` and the like do not."""
+    """Return a document's own link if it leads to a web page, so never `javascript:`."""
     if link is None:
         return None
     try:
@@ -50,7 +50,7 @@ def _in_force_now(start: datetime, end: datetime | None) -> str:
 
 
 class Templates:
-    """The Jinja environment of the pages. A name missing in a template is an error, not a blank."""
+    """The Jinja environment of the pages; a name that a template lacks is an error."""
 
     def __init__(self) -> None:
         """Load templates from beside this module."""
@@ -62,7 +62,7 @@ class Templates:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            day=day, pieces=pieces, place=place, status=status, web_link=web_link, quoted=quote
+            day=day, pieces=pieces, place=place, status=status, web_link=web_link
         )
         self._environment.globals.update(
             asset=asset, in_force=_in_force_now, quote_link=quote_link, QUOTE_ANCHOR=QUOTE_ANCHOR

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from admin.asked import AskBody, AskedForm, clean_question, day_asked, end_of_day, read_form
 from admin.conversations import Exchange
-from admin.problems import status_of, wants_fragment
+from admin.problems import told, wants_fragment
 from admin.site import Site
 from core.errors import FootnoteError
 from graph.state import Question
@@ -73,8 +73,9 @@ def router(site: Site) -> APIRouter:
         except FootnoteError as error:
             if wants_fragment(request):
                 raise
-            draft = Draft(form.question, _day_or_nothing(form.as_of), str(error))
-            return HTMLResponse(_page(site, session, draft), status_of(error))
+            status, sentence, _ = told(error)
+            draft = Draft(form.question, _day_or_nothing(form.as_of), sentence)
+            return HTMLResponse(_page(site, session, draft), status)
         site.conversations.add(session, exchange)
         return _with_session(request, _asked(site, request, exchange), session)
 
@@ -97,13 +98,14 @@ def router(site: Site) -> APIRouter:
 
 def _exchange(site: Site, session: str, form: AskedForm) -> Exchange:
     text, day = clean_question(form.question), day_asked(form.as_of)
+    moment = end_of_day(day)
     question = Question(
         text,
         conversation=f"web:{session}",
         event_key=_event_key(session, form, text),
-        as_of=end_of_day(day),
+        as_of=moment,
     )
-    return Exchange(site.answerer.answer(question), day)
+    return Exchange(site.answerer.answer(question), day if moment else None)
 
 
 def _event_key(session: str, form: AskedForm, text: str) -> str:
@@ -147,7 +149,6 @@ def _page(site: Site, session: str | None, draft: Draft) -> str:
         examples=_examples(versions),
         draft=draft,
         nonce=_nonce(),
-        today=datetime.now(UTC).date(),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import HTMLResponse, Response
 
-from admin.layout import Quote, lay_out
+from admin.layout import Quote, lay_out, top_level
 from admin.site import LaidOut, Site
 from core.errors import NotFoundError
 from store.documents import Version
@@ -29,7 +29,13 @@ def router(site: Site) -> APIRouter:
         blocks = site.documents.blocks(version_id) if isinstance(site.documents, LaidOut) else ()
         groups = lay_out(version, blocks, quote)
         return HTMLResponse(
-            site.templates.render("document.html", version=version, groups=groups, quote=quote)
+            site.templates.render(
+                "document.html",
+                version=version,
+                groups=groups,
+                top_level=top_level(groups),
+                quote=quote,
+            )
         )
 
     return routes

@@ -123,11 +123,8 @@ class ScriptedAnswerer:
         self.questions.append(question)
         if question.event_key in self._given:
             return self._given[question.event_key]
-        for part, script in self.scripts:
-            if part in question.text:
-                break
-        else:
-            script = self.otherwise
+        fitting = (script for part, script in self.scripts if part in question.text)
+        script = next(fitting, self.otherwise)
         if isinstance(script, Exception):
             raise script
         answer = replace(script, id=f"{script.id}{next(self._ids)}", question=question.text)
