@@ -53,6 +53,13 @@ WARMED = (
     "langgraph.graph nupunkt onnx onnxruntime openai pgvector.sqlalchemy psycopg psycopg_pool "
     "redis rich.progress slack_bolt.adapter.socket_mode sqlalchemy.orm tokenizers uvicorn"
 )
+PIP_OPTIONS = (
+    "--disable-pip-version-check",
+    "--no-input",
+    "--no-compile",
+    "--progress-bar=off",
+)
+LINE_WIDTH = 66  # characters of the progress line
 NAME_WIDTH = 39  # characters; the column where details begin
 WINDOWS_LOCK_PLACE = 1 << 30  # byte to lock, far behind the file's end so that it stays readable
 
@@ -157,52 +164,64 @@ def outcome(good: bool, name: str, detail: str) -> str:
 class Progress:
     """Counts packages from what pip prints and shows the count, on one line on a terminal."""
 
-    def __init__(self, expected: int, site_packages: Path) -> None:
+    def __init__(self, expected: int) -> None:
         self.expected = expected
-        self.collected = 0
-        self.installing = False
-        self._site_packages = site_packages
+        self.heard: list[str] = []
+        self.doing = "downloading"
+        self._collected = 0
         self._before = self._present()
         self._began = time.monotonic()
         self._shown = self._began
         self._terminal = sys.stderr.isatty()
 
+    @property
+    def changing(self) -> bool:
+        """Whether pip has begun to touch what is installed."""
+        return self.doing != "downloading"
+
     def hear(self, line: str) -> None:
         """Take one line of pip's output into account."""
+        self.heard.append(line.rstrip())
         if line.startswith(("Collecting ", "Requirement already satisfied: ")):
-            self.collected += 1
+            self._collected += 1
         elif line.startswith("Ignoring "):  # a package of the lock for other platforms
             self.expected -= 1
         elif line.startswith("Installing collected packages: "):
-            self.installing = True
+            self.doing = "installing"
             self.expected = line.count(",") + 1
 
     def describe(self) -> str:
         """Return a text such as `downloading 57 of 131 packages, 12 s`."""
-        doing = "installing" if self.installing else "downloading"
-        done = self._present() - self._before if self.installing else self.collected
+        done = self._present() - self._before if self.changing else self._collected
         seconds = time.monotonic() - self._began
         shown = max(0, min(done, self.expected))
-        return f"{doing} {shown} of {self.expected} packages, {seconds:.0f} s"
+        return f"{self.doing} {shown} of {self.expected} packages, {seconds:.0f} s"
 
-    def show(self) -> None:
-        """Draw the state on a terminal; elsewhere print it now and then."""
+    def follow(self, child: "subprocess.Popen[bytes]") -> None:
+        """Show the state until `child` has ended; end it if we are to stop before."""
+        try:
+            while child.poll() is None:
+                self._show()
+                time.sleep(REDRAW)
+        finally:
+            if child.poll() is None:
+                child.terminate()
+                child.wait()
+            if self._terminal:
+                say("\r" + " " * LINE_WIDTH + "\r", end="")
+
+    def _show(self) -> None:
         now = time.monotonic()
         if self._terminal:
             frames = symbol("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "|/-\\")
             frame = frames[int(now / REDRAW) % len(frames)]
-            say(f"\r  {frame} {self.describe():<60}", end="")
+            say(f"\r  {frame} {self.describe()}".ljust(LINE_WIDTH), end="")
         elif now - self._shown >= REPORT:
             self._shown = now
             say(f"    {self.describe()}")
 
-    def clear(self) -> None:
-        """Take the line off the terminal again."""
-        if self._terminal:
-            say("\r" + " " * 66 + "\r", end="")
-
     def _present(self) -> int:
-        return sum(1 for _ in self._site_packages.glob("*.dist-info"))
+        return sum(1 for _ in site_packages().glob("*.dist-info"))
 
 
 # The environment
@@ -269,7 +288,6 @@ def prepare(profile: Profile, lock: IO[bytes]) -> None:
     # Every command finds the checkout's packages from any folder, and no other folder's.
     (site_packages() / "footnote.pth").write_text(f"{ROOT}\n")
     install(chosen, lock)
-    warm()
     has[chosen.name] = chosen.fingerprint()
     stamp = {"root": str(ROOT), "python": interpreter(), "profiles": has}
     STAMP.write_text(json.dumps(stamp), encoding="utf-8")
@@ -318,22 +336,10 @@ def make_environment() -> None:
 
 def install(profile: Profile, lock: IO[bytes]) -> None:
     """Let pip install `profile`; raises RunError with the reason and the log's place."""
-    lines = (ROOT / profile.source).read_text(encoding="utf-8").splitlines()
-    progress = Progress(
-        sum("==" in line and line[0] not in "# " for line in lines if line), site_packages()
-    )
-    command = [
-        str(PYTHON),
-        "-P",
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--no-compile",
-    ]
+    wanted = (ROOT / profile.source).read_text(encoding="utf-8")
+    progress = Progress(len(re.findall(r"^[A-Za-z0-9].*==", wanted, re.MULTILINE)))
     pip = subprocess.Popen(
-        [*command, "--progress-bar", "off", *profile.arguments()],
+        [PYTHON, "-P", "-m", "pip", "install", *PIP_OPTIONS, *profile.arguments()],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -345,35 +351,29 @@ def install(profile: Profile, lock: IO[bytes]) -> None:
     reader = threading.Thread(target=listen, args=(pip, progress), daemon=True)
     reader.start()
     try:
-        while pip.poll() is None:
-            progress.show()
-            time.sleep(REDRAW)
+        progress.follow(pip)
     finally:
-        if pip.poll() is None:
-            pip.terminate()
-            pip.wait()
         reader.join()
-        progress.clear()
-    if pip.returncode:
-        if not progress.installing:  # nothing was touched: what was there still is
+        if pip.returncode and not progress.changing:
             restore()
-        raise RunError(f"{complaint(LOG.read_text(errors='replace'))} (log: {LOG}).")
-
-
-def warm() -> None:
-    """Compile what is used, also where bytecode is not written or cannot be later."""
+    if pip.returncode:
+        raise RunError(f"{complaint(progress.heard)} (log: {LOG}).")
+    progress.doing = "compiling"
     script = f"import importlib\nfor name in {WARMED.split()}: importlib.import_module(name)"
     variables = {k: v for k, v in environment().items() if k != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run([PYTHON, "-P", "-c", script], env=variables, capture_output=True, check=False)
+    with LOG.open("ab") as log:
+        progress.follow(
+            subprocess.Popen([PYTHON, "-P", "-c", script], env=variables, stdout=log, stderr=log)
+        )
 
 
 def listen(pip: "subprocess.Popen[bytes]", progress: Progress) -> None:
     """Copy pip's output to the log and let `progress` hear it."""
-    with LOG.open("wb") as log:
+    with LOG.open("wb", buffering=0) as log:
         for line in pip.stdout or ():
-            log.write(line)
-            log.flush()
             progress.hear(line.decode(errors="replace"))
+            with contextlib.suppress(OSError):  # a full disk must not leave pip unheard
+                log.write(line)
 
 
 def restore() -> None:
@@ -384,14 +384,14 @@ def restore() -> None:
     PENDING.unlink()
 
 
-def complaint(log: str) -> str:
-    """Return in plain words why pip failed."""
+def complaint(told: list[str]) -> str:
+    """Return in plain words why pip failed, from the lines it printed."""
     for pattern, words in FAILURES:
-        found = re.search(pattern, log, re.IGNORECASE)
+        found = re.search(pattern, "\n".join(told), re.IGNORECASE)
         if found:
             return words.format(*found.groups())
-    errors = [line for line in log.splitlines() if line.startswith("ERROR:")]
-    return f"pip could not install the packages ({errors[-1][7:] if errors else 'no reason'})"
+    errors = [line[7:] for line in told if line.startswith("ERROR: ")]
+    return f"pip could not install the packages ({errors[-1] if errors else 'it gave no reason'})"
 
 
 def site_packages() -> Path:
