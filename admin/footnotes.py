@@ -103,7 +103,7 @@ def status(answer: Answer) -> str:
     parts = [f"{DONE[answer.outcome]} in {duration(answer.seconds)}"]
     if answer.claims:
         kept = len(answer.claims)
-        total = kept + len(answer.trace.get("dropped", ()))
+        total = answer.trace.get("claims_drafted", kept)
         parts.append(f"{kept} of {total} {'claim' if total == 1 else 'claims'} verified")
     if answer.outcome == "error" and answer.reference:
         return " · ".join([*parts, f"reference {answer.reference}"])

@@ -8,7 +8,9 @@ from typing import Literal
 
 from store.documents import Block, Version
 
+CELL_JOINER = " | "  # stands between the cells of a table row in canonical text
 BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
+NUMBER = re.compile(r"(?:\d+|[A-Za-z])[.)]\s")
 
 GroupKind = Literal["heading", "paragraph", "list", "table", "code"]
 GROUP: dict[str, GroupKind] = {
@@ -21,8 +23,8 @@ GROUP: dict[str, GroupKind] = {
 
 
 @dataclass(frozen=True)
-class Quote:
-    """The words to mark: code points `start` to `end` (exclusive) of the canonical text."""
+class Span:
+    """A stretch of the canonical text: code points `start` to `end` (exclusive)."""
 
     start: int
     end: int
@@ -39,10 +41,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Line:
-    """One block of the page: its runs joined are exactly the block's text."""
+    """One block of the page: a table row has its cells, anything else is one cell.
+
+    The runs of a cell joined are exactly its text.
+    """
 
     block: Block
-    runs: tuple[Run, ...]
+    cells: tuple[tuple[Run, ...], ...]
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the text brings its own number, as the items of an ordered list do."""
+        return NUMBER.match("".join(run.text for run in self.cells[0])) is not None
 
 
 @dataclass(frozen=True)
@@ -63,16 +73,21 @@ def paragraphs(text: str) -> Iterator[Block]:
         start = gap.end() if gap else end
 
 
-def lay_out(version: Version, blocks: Sequence[Block], quote: Quote | None) -> tuple[Group, ...]:
+def lay_out(version: Version, blocks: Sequence[Block], quote: Span | None) -> tuple[Group, ...]:
     """Return a version's blocks in groups, the runs of `quote` marked.
 
     A first heading that only repeats the title is left out, unless the quote is in it.
     """
     shown = list(blocks or paragraphs(version.text))
-    if shown and _repeats_title(version, shown[0]) and not _overlap(shown[0], quote):
+    if shown and _repeats_title(version, shown[0]) and not _overlap(_whole(shown[0]), quote):
         del shown[0]
-    anchor = next((block for block in shown if _overlap(block, quote)), None)
-    lines = [Line(b, tuple(_runs(version.text, b, quote, b is anchor))) for b in shown]
+    spans = {block: tuple(_spans(version.text, block)) for block in shown}
+    every = (span for block in shown for span in spans[block])
+    anchor = next((span for span in every if _overlap(span, quote)), None)
+    lines = [
+        Line(block, tuple(tuple(_runs(version.text, s, quote, anchor)) for s in spans[block]))
+        for block in shown
+    ]
     grouped = groupby(lines, key=_group_key)
     return tuple(Group(GROUP[key[0]], tuple(members)) for key, members in grouped)
 
@@ -93,17 +108,32 @@ def _repeats_title(version: Version, block: Block) -> bool:
     return block.kind == "heading" and version.text[block.start : block.end] == version.title
 
 
-def _overlap(block: Block, quote: Quote | None) -> bool:
-    return quote is not None and block.start < quote.end and quote.start < block.end
+def _whole(block: Block) -> Span:
+    return Span(block.start, block.end)
 
 
-def _runs(text: str, block: Block, quote: Quote | None, anchor: bool) -> Iterator[Run]:
-    if quote is None or not _overlap(block, quote):
-        yield Run(text[block.start : block.end])
+def _spans(text: str, block: Block) -> Iterator[Span]:
+    """Yield the cells of a table row, or the whole of any other block."""
+    if block.kind != "table_row":
+        yield _whole(block)
         return
-    start, end = max(block.start, quote.start), min(block.end, quote.end)
-    if block.start < start:
-        yield Run(text[block.start : start])
-    yield Run(text[start:end], quoted=True, anchor=anchor)
-    if end < block.end:
-        yield Run(text[end : block.end])
+    start = block.start
+    for cell in text[block.start : block.end].split(CELL_JOINER):
+        yield Span(start, start + len(cell))
+        start += len(cell) + len(CELL_JOINER)
+
+
+def _overlap(span: Span, quote: Span | None) -> bool:
+    return quote is not None and span.start < quote.end and quote.start < span.end
+
+
+def _runs(text: str, span: Span, quote: Span | None, anchor: Span | None) -> Iterator[Run]:
+    if quote is None or not _overlap(span, quote):
+        yield Run(text[span.start : span.end])
+        return
+    start, end = max(span.start, quote.start), min(span.end, quote.end)
+    if span.start < start:
+        yield Run(text[span.start : start])
+    yield Run(text[start:end], quoted=True, anchor=span is anchor)
+    if end < span.end:
+        yield Run(text[end : span.end])

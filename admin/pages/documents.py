@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import HTMLResponse, Response
 
-from admin.layout import Quote, lay_out, top_level
+from admin.layout import Span, lay_out, top_level
 from admin.site import LaidOut, Site
 from core.errors import NotFoundError
 from store.documents import Version
@@ -41,7 +41,7 @@ def router(site: Site) -> APIRouter:
     return routes
 
 
-def _quote(version: Version, start: int | None, end: int | None) -> Quote | None:
+def _quote(version: Version, start: int | None, end: int | None) -> Span | None:
     """Return the words asked for; raises NotFoundError if the version has no such place."""
     if start is None and end is None:
         return None
@@ -50,4 +50,4 @@ def _quote(version: Version, start: int | None, end: int | None) -> Quote | None
             f"This version has no words at that place; open the whole text at /documents/"
             f"{version.id}."
         )
-    return Quote(start, end)
+    return Span(start, end)

@@ -235,7 +235,7 @@ def test_a_footnote_opens_its_words_in_the_document(engine: Browser, site: Serve
     """The document opens with the quote marked and in view, and back shows the conversation."""
     with browsing(engine, site) as page:
         ask(page, "the long one")
-        page.get_by_role("link", name="read in the document").click()
+        page.get_by_role("link", name="read these words in context").click()
         mark = page.locator("mark")
         expect(mark).to_have_text(NO)
         expect(mark).to_be_in_viewport()
@@ -252,7 +252,7 @@ def test_hostile_text_is_inert(engine: Browser, site: Served) -> None:
         expect(page.locator(".answer")).to_contain_text("<script>document.title='taken'</script>")
         expect(page.locator(".question")).to_contain_text("{{7*7}} <hx-partial")
         assert page.locator("main script, main img, main a[href^='javascript']").count() == 0
-        page.get_by_role("link", name="read in the document").click()
+        page.get_by_role("link", name="read these words in context").click()
         expect(page.locator("mark")).to_have_text(HOSTILE)
         assert page.locator("main script, main img, main a[href^='javascript']").count() == 0
         assert "Footnote" in page.title()

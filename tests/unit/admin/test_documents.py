@@ -43,7 +43,7 @@ def test_a_superseded_version_says_so() -> None:
 
 def test_lays_out_blocks() -> None:
     """Headings, lists and code keep their form where the blocks are known."""
-    text = "Returns policy\nSale\nfirst\ndeeper\ncell 1\ncell 2\ncode"
+    text = "Returns policy\nSale\nfirst\n1. deeper\ncell 1 | cell 2\nlast row\ncode"
     kinds = ("heading", "heading", "list_item", "list_item", "table_row", "table_row", "code")
     levels = (1, 2, 0, 9, 0, 0, 0)
     blocks, start = [], 0
@@ -54,9 +54,10 @@ def test_lays_out_blocks() -> None:
     page = browser(documents=documents).get("/documents/1").text
     assert '<h2 dir="auto">Sale</h2>' in page
     assert '<li dir="auto" class="depth-0">first</li>' in page
-    assert '<li dir="auto" class="depth-4">deeper</li>' in page
+    assert '<li dir="auto" class="depth-4 numbered">1. deeper</li>' in page
+    assert '<tr><td dir="auto">cell 1</td><td dir="auto">cell 2</td></tr>' in page
     assert '<pre dir="auto">code</pre>' in page
-    assert page.count("<ul>") == page.count('<div class="rows">') == 1
+    assert page.count("<ul>") == page.count("<table>") == 1
     assert page.count("Returns policy</h") == 1
 
 

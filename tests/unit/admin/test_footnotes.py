@@ -120,7 +120,7 @@ def test_duration(seconds: float, shown: str) -> None:
     [
         (SALE_ANSWER, "answered in 31 ms · 2 of 2 claims verified · trace 7f3a"),
         (
-            replace(SALE_ANSWER, trace={"dropped": [{}, {}]}),
+            replace(SALE_ANSWER, trace={"claims_drafted": 4}),
             "answered in 31 ms · 2 of 4 claims verified · trace 7f3a",
         ),
         (
