@@ -59,6 +59,7 @@ PIP_OPTIONS = (
     "--no-compile",
     "--progress-bar=off",
 )
+COMPILING = "compiling"  # what comes after the counting
 LINE_WIDTH = 66  # characters of the progress line
 NAME_WIDTH = 39  # characters; the column where details begin
 WINDOWS_LOCK_PLACE = 1 << 30  # byte to lock, far behind the file's end so that it stays readable
@@ -194,6 +195,8 @@ class Progress:
         """Return a text such as `downloading 57 of 131 packages, 12 s`."""
         done = self._present() - self._before if self.changing else self._collected
         seconds = time.monotonic() - self._began
+        if self.doing == COMPILING:
+            return f"{self.doing}, {seconds:.0f} s"
         shown = max(0, min(done, self.expected))
         return f"{self.doing} {shown} of {self.expected} packages, {seconds:.0f} s"
 
@@ -358,7 +361,7 @@ def install(profile: Profile, lock: IO[bytes]) -> None:
             restore()
     if pip.returncode:
         raise RunError(f"{complaint(progress.heard)} (log: {LOG}).")
-    progress.doing = "compiling"
+    progress.doing = COMPILING
     script = f"import importlib\nfor name in {WARMED.split()}: importlib.import_module(name)"
     variables = {k: v for k, v in environment().items() if k != "PYTHONDONTWRITEBYTECODE"}
     with LOG.open("ab") as log:
