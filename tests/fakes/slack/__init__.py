@@ -1,0 +1,22 @@
+"""A local server that speaks Slack: `SlackServer` and the records its tests look at."""
+
+from .delivery import Delivery
+from .people import Interaction
+from .records import Call, Channel, Message, NotSeenError, SlackError, User, View
+from .server import SLACK_RATE_LIMITS, SlackServer
+from .web import RateLimit
+
+__all__ = [
+    "SLACK_RATE_LIMITS",
+    "Call",
+    "Channel",
+    "Delivery",
+    "Interaction",
+    "Message",
+    "NotSeenError",
+    "RateLimit",
+    "SlackError",
+    "SlackServer",
+    "User",
+    "View",
+]

@@ -1,0 +1,179 @@
+"""A payload's way to the app, whatever carries it: attempts, acknowledgement, retries.
+
+Slack gives an app three seconds to acknowledge. An event that is not acknowledged is sent again
+at once, after one minute and after five; commands and interactions are sent once.
+"""
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from .records import Json, NotSeenError
+
+ACK_DEADLINE = 3.0  # seconds
+RETRY_DELAYS = (0.0, 60.0, 300.0)  # seconds after the failure of the attempt before
+
+Kind = Literal["events_api", "slash_commands", "interactive"]
+
+
+@dataclass
+class Attempt:
+    """One sending of a payload; times are `time.monotonic()`, None where it did not happen."""
+
+    number: int  # 0 is the first, as in retry_attempt
+    reason: str
+    sent_at: float | None = None
+    acked_at: float | None = None
+
+    @property
+    def ack_ms(self) -> float | None:
+        """Milliseconds from sending to acknowledgement."""
+        if self.sent_at is None or self.acked_at is None:
+            return None
+        return (self.acked_at - self.sent_at) * 1000
+
+
+@dataclass
+class Delivery:
+    """A payload and everything that happened to it on its way."""
+
+    kind: Kind
+    payload: Json
+    attempts: list[Attempt] = field(default_factory=list)
+    response: Json | None = None  # what the app sent along with its acknowledgement
+    gave_up: bool = False
+    acknowledged: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def ack_ms(self) -> float | None:
+        """Milliseconds to the first acknowledgement, counted from the sending it answers."""
+        times = [a.ack_ms for a in self.attempts if a.ack_ms is not None]
+        return times[0] if times else None
+
+    @property
+    def event(self) -> Json:
+        """The inner event of an Events API payload, {} for the rest."""
+        event: Json = self.payload.get("event", {})
+        return event
+
+    def wait_for_ack(self, timeout: float = 5.0) -> float:
+        """Wait for the acknowledgement and return its milliseconds; raises `NotSeenError`."""
+        if not self.acknowledged.wait(timeout) or self.ack_ms is None:
+            raise NotSeenError(f"no acknowledgement in {timeout} s of {self.payload}")
+        return self.ack_ms
+
+    def acknowledge(self, attempt: Attempt, response: Json | None) -> None:
+        """Note that the app has it."""
+        attempt.acked_at = time.monotonic()
+        self.response = self.response or response
+        self.acknowledged.set()
+
+
+Acknowledge = Callable[[Json | None], None]
+
+
+class Transport(Protocol):
+    """Carries one attempt to the app: Socket Mode now, signed HTTP requests when there are any."""
+
+    def send(self, delivery: Delivery, attempt: Attempt) -> bool:
+        """Send it, or return False where no app listens; acknowledge when the app does."""
+        ...  # pragma: no cover
+
+
+class Courier:
+    """Sends payloads through a transport until they are acknowledged or given up."""
+
+    def __init__(
+        self, transport: Transport, ack_deadline: float, retry_delays: Sequence[float]
+    ) -> None:
+        self._transport = transport
+        self._ack_deadline = ack_deadline
+        self._retry_delays = retry_delays
+        self._alarms = Alarms()
+        self.deliveries: list[Delivery] = []
+
+    def start(self) -> None:
+        """Begin to watch the deadlines."""
+        self._alarms.start()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._alarms.stop()
+
+    def deliver(self, kind: Kind, payload: Json, repeats: int = 0) -> Delivery:
+        """Send a payload; `repeats` times more, as Slack does when an acknowledgement is lost."""
+        delivery = Delivery(kind, payload)
+        self.deliveries.append(delivery)
+        self._attempt(delivery, 0, "")
+        for number in range(1, repeats + 1):
+            self._send(delivery, Attempt(number, "timeout"))
+        return delivery
+
+    def _send(self, delivery: Delivery, attempt: Attempt) -> bool:
+        delivery.attempts.append(attempt)
+        return self._transport.send(delivery, attempt)
+
+    def _attempt(self, delivery: Delivery, number: int, reason: str) -> None:
+        if delivery.acknowledged.is_set():
+            return
+        if self._send(delivery, Attempt(number, reason)):
+            wait, failure = self._ack_deadline, "timeout"
+        else:
+            wait, failure = 0.0, "connection_failed"
+        self._alarms.after(wait, lambda: self._overdue(delivery, number, failure))
+
+    def _overdue(self, delivery: Delivery, number: int, failure: str) -> None:
+        if delivery.acknowledged.is_set():
+            return
+        if delivery.kind != "events_api" or number >= len(self._retry_delays):
+            delivery.gave_up = True
+            return
+        again = number + 1
+        delay = self._retry_delays[number]
+        self._alarms.after(delay, lambda: self._attempt(delivery, again, failure))
+
+
+class Alarms:
+    """Calls functions later, all on one thread."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._stirred = threading.Condition()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, and forget what was still to come."""
+        with self._stirred:
+            self._stopped = True
+            self._stirred.notify()
+        self._thread.join()
+
+    def after(self, delay: float, function: Callable[[], None]) -> None:
+        """Call `function` in `delay` seconds."""
+        with self._stirred:
+            due = time.monotonic() + delay
+            heapq.heappush(self._due, (due, next(self._order), function))
+            self._stirred.notify()
+
+    def _run(self) -> None:
+        while (function := self._next()) is not None:
+            function()
+
+    def _next(self) -> Callable[[], None] | None:
+        with self._stirred:
+            while not self._stopped:
+                wait = self._due[0][0] - time.monotonic() if self._due else None
+                if wait is not None and wait <= 0:
+                    return heapq.heappop(self._due)[2]
+                self._stirred.wait(wait)
+        return None

@@ -1,0 +1,219 @@
+"""The HTTP side of Slack: the Web API, response_urls, and files behind the bot's token."""
+
+import json
+import math
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.fakes.faults import Fault, FaultPlan
+from tests.fakes.local_http import HangUpError, Reply, Request, json_reply
+
+from . import api_chat, api_places, api_surfaces, limits
+from .checks import check_content
+from .records import Call, Json, Message, ResponsePost, ResponseUrl, SlackError
+from .rendering import with_ids
+from .scopes import check_scopes
+from .workspace import DEFAULT_SCOPES, Workspace
+
+Method = Callable[[Workspace, Json], Json]
+
+STRUCTURED = ("attachments", "blocks", "chunks", "loading_messages", "metadata", "prompts", "view")
+WITHOUT_TOKEN = ("api.test", "oauth.v2.access")
+SIGN_IN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in | Slack</title></head></html>"
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most `calls` in any `seconds`; counted for each channel apart where `per_channel`."""
+
+    calls: int
+    seconds: float
+    per_channel: bool = False
+
+
+class Meter:
+    """Counts calls against the rate limits of the methods that have one."""
+
+    def __init__(self, limits_by_method: Mapping[str, RateLimit]) -> None:
+        self._limits = limits_by_method
+        self._lock = threading.Lock()
+        self._taken: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
+
+    def wait(self, method: str, channel: str) -> float:
+        """Count a call and return 0, or return the seconds after which it may come again."""
+        if (limit := self._limits.get(method)) is None:
+            return 0.0
+        with self._lock:
+            taken = self._taken[method, channel if limit.per_channel else ""]
+            now = time.monotonic()
+            while taken and taken[0] <= now - limit.seconds:
+                taken.popleft()
+            if len(taken) >= limit.calls:
+                return taken[0] + limit.seconds - now
+            taken.append(now)
+            return 0.0
+
+
+class WebApi:
+    """Answers HTTP requests from the workspace; faults and rate limits come before the method."""
+
+    def __init__(self, workspace: Workspace, rate_limits: Mapping[str, RateLimit]) -> None:
+        self._workspace = workspace
+        self._meter = Meter(rate_limits)
+        self.faults = FaultPlan()
+        self.closing = threading.Event()
+        self.methods: dict[str, Method] = {
+            **api_chat.METHODS,
+            **api_places.METHODS,
+            **api_surfaces.METHODS,
+        }
+
+    def route(self, request: Request) -> Reply:
+        """Answer one request."""
+        area, _, rest = request.path.lstrip("/").partition("/")
+        if area == "api":
+            return self._call(rest, request)
+        if area == "response":
+            return self._respond(rest, request)
+        if area == "files-pri":
+            return self._download(rest, request)
+        return Reply(404, b"not found", "text/plain")
+
+    # -- the Web API ---------------------------------------------------------------------
+
+    def _call(self, method: str, request: Request) -> Reply:
+        at, params = time.monotonic(), self._readable(request)
+        token = request.bearer or params.pop("token", None)
+        fault = self.faults.take(method) or self._too_fast(method, params)
+        reply, answer = self._answered(method, params, token, fault)
+        status = 0 if reply is None else reply.status
+        self._workspace.record(Call(method, params, token, at, status, answer))
+        if fault is not None and fault.kind == "hang":
+            self.closing.wait(fault.seconds)
+        if reply is None:
+            raise HangUpError
+        return reply
+
+    @staticmethod
+    def _readable(request: Request) -> Json:
+        # slack_sdk names JSON as the content type of an empty body
+        if request.content_type != "application/json" or not request.body:
+            return {**request.form()}
+        try:
+            body = request.json()
+        except ValueError:
+            body = None
+        return body if isinstance(body, dict) else {"": "not a JSON object"}
+
+    def _too_fast(self, method: str, params: Json) -> Fault | None:
+        wait = self._meter.wait(method, str(params.get("channel")))
+        return Fault("429", wait) if wait else None
+
+    def _answered(
+        self, method: str, params: Json, token: str | None, fault: Fault | None
+    ) -> tuple[Reply | None, Json]:
+        """Return what leaves, None for a hang-up, and what the method said."""
+        kind = fault.kind if fault else None
+        if fault is not None and kind == "429":
+            refused = {"ok": False, "error": "ratelimited"}
+            wait = {"Retry-After": str(max(1, math.ceil(fault.seconds)))}
+            return json_reply(refused, 429, wait), refused
+        if kind == "500":
+            return Reply(500, b"Server Error", "text/html"), {"ok": False, "error": "500"}
+        if kind == "drop":
+            return None, {"ok": False, "error": "drop"}
+        ordered = kind if kind not in ("hang", "lose_reply") else None
+        answer = self._result(method, params, token, ordered)
+        return (None if kind == "lose_reply" else self._reply(answer)), answer
+
+    def _reply(self, answer: Json) -> Reply:
+        scopes = self._workspace.scopes
+        granted = DEFAULT_SCOPES if scopes is None else ",".join(sorted(scopes))
+        return json_reply(answer, headers={"X-OAuth-Scopes": granted})
+
+    def _result(self, method: str, params: Json, token: str | None, ordered: str | None) -> Json:
+        if ordered is not None:
+            return SlackError(ordered).body()
+        if method not in self.methods:
+            return SlackError("unknown_method", req_method=method).body()
+        try:
+            self._authorise(method, token)
+            check_scopes(self._workspace, method, params)
+            with self._workspace.changed:
+                return {"ok": True} | self.methods[method](self._workspace, _decoded(params))
+        except SlackError as error:
+            return error.body()
+
+    def _authorise(self, method: str, token: str | None) -> None:
+        if method in WITHOUT_TOKEN:
+            return
+        if not token:
+            raise SlackError("not_authed")
+        if token not in (self._workspace.bot_token, self._workspace.app_token):
+            raise SlackError("invalid_auth")
+        if (token == self._workspace.app_token) != method.startswith("apps.connections."):
+            raise SlackError("not_allowed_token_type")
+
+    # -- response_urls -------------------------------------------------------------------
+
+    def _respond(self, url_id: str, request: Request) -> Reply:
+        target = self._workspace.response_urls.get(url_id)
+        refusal = target.refusal() if target else "no_such_url"
+        if target is None or refusal:
+            return json_reply({"ok": False, "error": refusal}, 404)
+        body = _decoded(self._readable(request))
+        try:
+            if not body.get("delete_original"):
+                check_content(body, text_limit=limits.POST_TEXT)
+        except SlackError as error:
+            return json_reply(error.body(), 400)
+        with self._workspace.changed:
+            self._posted(target, body)
+            self._workspace.changed.notify_all()
+        return Reply(200, b"ok", "text/html")
+
+    def _posted(self, target: ResponseUrl, body: Json) -> None:
+        blocks = with_ids(body.get("blocks") or [])
+        kind, text = body.get("response_type") or "ephemeral", body.get("text") or ""
+        target.posts.append(ResponsePost(time.monotonic(), text, blocks, kind, body))
+        w, original = self._workspace, target.message_ts
+        if original and body.get("delete_original"):
+            w.change(w.message(target.channel, original), deleted=True)
+        elif original and body.get("replace_original"):
+            w.change(w.message(target.channel, original), text=text, blocks=blocks)
+        elif target.channel in w.channels:
+            seen_by = target.user if kind == "ephemeral" else None
+            thread = body.get("thread_ts")
+            note = Message(target.channel, w.next_ts(), w.bot_user, text, thread, blocks)
+            w.change(note, by_app=True, visible_to=seen_by)
+
+    # -- files ---------------------------------------------------------------------------
+
+    def _download(self, rest: str, request: Request) -> Reply:
+        file = self._workspace.files.get(rest.partition("/")[0].partition("-")[2])
+        if file is None:
+            return Reply(404, b"not found", "text/plain")
+        if request.bearer != self._workspace.bot_token:
+            return Reply(200, SIGN_IN_PAGE, "text/html; charset=utf-8")
+        return Reply(200, file.content, file.mimetype)
+
+
+def _decoded(params: Json) -> Json:
+    """Return the parameters with JSON in strings read; raises `SlackError` where it is broken."""
+    if "" in params:
+        raise SlackError("invalid_json")
+    return {key: _read(key, value) for key, value in params.items() if value is not None}
+
+
+def _read(key: str, value: Any) -> Any:
+    if key not in STRUCTURED or not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        code = "invalid_blocks_format" if key == "blocks" else "invalid_arguments"
+        raise SlackError(code) from error
