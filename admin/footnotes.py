@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from store.answers import Answer, Citation, Outcome
 
+NO_BREAK = "\u00a0"  # keeps a word and its id on one line
 CLOSING = ".,;:!?…\"'”’)]"  # a mark stands behind these
 DONE: dict[Outcome, str] = {
     "answered": "answered",
@@ -106,5 +107,5 @@ def status(answer: Answer) -> str:
         total = answer.trace.get("claims_drafted", kept)
         parts.append(f"{kept} of {total} {'claim' if total == 1 else 'claims'} verified")
     if answer.outcome == "error" and answer.reference:
-        return " · ".join([*parts, f"reference {answer.reference}"])
-    return " · ".join([*parts, f"trace {answer.id}"])
+        return " · ".join([*parts, f"reference{NO_BREAK}{answer.reference}"])
+    return " · ".join([*parts, f"trace{NO_BREAK}{answer.id}"])

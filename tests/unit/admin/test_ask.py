@@ -69,7 +69,7 @@ def test_a_plain_form_leads_back_to_the_page_with_the_answer() -> None:
     assert f"“{SALE_QUOTE}”" in page
     assert "Returns policy › Sale items" in page
     assert "v3 · in force since 1 Mar 2025" in page
-    assert "answered in 31 ms · 2 of 2 claims verified · trace 7f3a1" in page
+    assert "answered in 31 ms · 2 of 2 claims verified · trace\N{NO-BREAK SPACE}7f3a1" in page
 
 
 def test_a_footnote_leads_to_its_words() -> None:

@@ -118,20 +118,20 @@ def test_duration(seconds: float, shown: str) -> None:
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        (SALE_ANSWER, "answered in 31 ms · 2 of 2 claims verified · trace 7f3a"),
+        (SALE_ANSWER, "answered in 31 ms · 2 of 2 claims verified · trace\N{NO-BREAK SPACE}7f3a"),
         (
             replace(SALE_ANSWER, trace={"claims_drafted": 4}),
-            "answered in 31 ms · 2 of 4 claims verified · trace 7f3a",
+            "answered in 31 ms · 2 of 4 claims verified · trace\N{NO-BREAK SPACE}7f3a",
         ),
         (
             replace(SALE_ANSWER, claims=SALE_ANSWER.claims[:1]),
-            "answered in 31 ms · 1 of 1 claim verified · trace 7f3a",
+            "answered in 31 ms · 1 of 1 claim verified · trace\N{NO-BREAK SPACE}7f3a",
         ),
-        (REFUSAL, "searched in 27 ms · trace 0b12"),
-        (CLARIFYING, "asked back in 4 ms · trace c1a0"),
+        (REFUSAL, "searched in 27 ms · trace\N{NO-BREAK SPACE}0b12"),
+        (CLARIFYING, "asked back in 4 ms · trace\N{NO-BREAK SPACE}c1a0"),
         (
             replace(REFUSAL, outcome="error", reference="9c0ffee1", seconds=20),
-            "stopped in 20.0 s · reference 9c0ffee1",
+            "stopped in 20.0 s · reference\N{NO-BREAK SPACE}9c0ffee1",
         ),
     ],
     ids=["all kept", "some dropped", "one", "refused", "clarifying", "error"],
