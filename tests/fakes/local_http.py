@@ -167,7 +167,7 @@ class LocalServer:
 
     def __init__(self, route: Route) -> None:
         self._server = _Server(route)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self.closing = threading.Event()
         self.origin = f"http://{LOOPBACK}:{self._server.server_address[1]}"
 
