@@ -5,6 +5,7 @@ import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from store.postgres_host import (
     Binaries,
     EmbeddedPostgresError,
     make_folder,
+    server_account,
 )
 
 ROLE = "footnote"  # also the database; the only role of the cluster
@@ -29,8 +31,12 @@ class Cluster:
     """The database files of one home folder, owned by the account that the server runs as."""
 
     home: Path
-    account: Account
     shared: Path = SHARED_ROOT
+
+    @cached_property
+    def account(self) -> Account:
+        """The account that owns the cluster, or is to own it."""
+        return server_account(self.data)
 
     @property
     def data(self) -> Path:

@@ -31,7 +31,6 @@ from store.postgres_host import (
     make_folder,
     packaged_binaries,
     require_fitting_cpu,
-    server_account,
 )
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "EmbeddedStatus"]
@@ -115,8 +114,7 @@ class EmbeddedPostgres:
     def __init__(self, home: Path, shared: Path = SHARED_ROOT) -> None:
         self.home = home.expanduser().absolute()
         self.log = self.home / "logs" / "postgres.log"
-        self._account = server_account()
-        self._cluster = Cluster(self.home, self._account, shared)
+        self._cluster = Cluster(self.home, shared)
         self._holders = Holders(self.home / "run" / "holders")
 
     def __enter__(self) -> str:
@@ -168,14 +166,21 @@ class EmbeddedPostgres:
     def describe(self) -> EmbeddedStatus:
         """Tell what is there without starting or making anything."""
         binaries = packaged_binaries()
-        data = self._cluster.data
-        postmaster = Postmaster.of(data)
+        try:
+            data = self._cluster.data
+            account = self._cluster.account
+            postmaster = Postmaster.of(data)
+        except OSError as error:
+            raise EmbeddedPostgresError(
+                f"{error.filename} cannot be read ({error.strerror}); "
+                "run Footnote as the account that made it."
+            ) from error
         return EmbeddedStatus(
             version=binaries.version(),
             pgvector_version=binaries.pgvector_version(),
             data_folder=data,
             log=self.log,
-            account=self._account.name,
+            account=account.name,
             port=postmaster.port if postmaster and postmaster.alive() else None,
         )
 
@@ -183,7 +188,7 @@ class EmbeddedPostgres:
     def _alone(self) -> Iterator[None]:
         """Be the only process that starts or stops this home's server."""
         try:
-            make_folder(self.home, 0o700 if self._account.uid is None else 0o711)
+            make_folder(self.home, 0o700 if self._cluster.account.uid is None else 0o711)
             for folder in ("run", "run/holders", "secrets", "logs"):
                 make_folder(self.home / folder, 0o700)
             with FileLock(self.home / "run" / "postgres.lock", timeout=LOCK_TIMEOUT):
@@ -225,7 +230,7 @@ class EmbeddedPostgres:
                 f"The data in {self.home} is in use on {min(strangers)}; two machines or "
                 "containers cannot share an embedded database: give both one DATABASE_URL."
             )
-        binaries = binaries_for(self._account, self._cluster.shared)
+        binaries = binaries_for(self._cluster.account, self._cluster.shared)
         self._cluster.sweep()
         if not self._cluster.exists:
             self._cluster.make(binaries)
@@ -271,7 +276,9 @@ class EmbeddedPostgres:
             already = log.tell()
             output = subprocess.DEVNULL if sys.platform == "win32" else log
             try:
-                done = self._account.run(command, START_TIMEOUT + TOOL_GRACE, output, APART)
+                done = self._cluster.account.run(
+                    command, START_TIMEOUT + TOOL_GRACE, output, APART
+                )
             except subprocess.TimeoutExpired:
                 return f"it was not ready within {START_TIMEOUT:.0f} s"
         if done.returncode == 0:
@@ -302,11 +309,11 @@ class EmbeddedPostgres:
         postmaster = Postmaster.of(self._cluster.data)
         if postmaster is None or not postmaster.alive():
             return
-        pg_ctl = binaries_for(self._account, self._cluster.shared).tool("pg_ctl")
+        pg_ctl = binaries_for(self._cluster.account, self._cluster.shared).tool("pg_ctl")
         for mode in ("fast", "immediate"):
             command = [pg_ctl, "stop", "-s", "-w", "-m", mode, "-t", f"{STOP_TIMEOUT:.0f}"]
             command += ["-D", str(postmaster.data)]
-            self._account.run(command, STOP_TIMEOUT + TOOL_GRACE)
+            self._cluster.account.run(command, STOP_TIMEOUT + TOOL_GRACE)
             if not postmaster.alive():
                 return
 

@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -87,13 +88,18 @@ def _clean_environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C", "LANGUAGE": ""}
 
 
-def server_account() -> Account:
-    """Return the account to run Postgres as: our own, or as root an existing unprivileged one.
+def server_account(data: Path) -> Account:
+    """Return the account to run Postgres in `data` as.
 
-    Raises EmbeddedPostgresError when root finds none.
+    It is our own; as root the owner of `data`, which may come from a machine or image with other
+    numbers, or before there is any an existing unprivileged account. Raises EmbeddedPostgresError
+    when root finds none.
     """
     if not _is_root():
         return Account(_own_name())
+    owner = _owner(data)
+    if owner is not None:
+        return owner
     for name in UNPRIVILEGED:
         account = _existing_account(name)
         if account is not None:
@@ -113,6 +119,17 @@ def _existing_account(name: str) -> Account | None:
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
             return Account(name, entry.pw_uid, entry.pw_gid)
+    return None
+
+
+def _owner(data: Path) -> Account | None:
+    """Return whose `data` is; None while it does not exist or is root's."""
+    if sys.platform != "win32" and data.exists() and data.stat().st_uid != 0:
+        found = data.stat()
+        name = f"number {found.st_uid}"
+        with contextlib.suppress(KeyError):
+            name = pwd.getpwuid(found.st_uid).pw_name
+        return Account(name, found.st_uid, found.st_gid)
     return None
 
 
@@ -145,11 +162,11 @@ class Binaries:
 
     def pgvector_version(self) -> str:
         """Return the version of pgvector that belongs to it, such as `0.8.5`."""
-        control = self.folder / "share" / "postgresql" / "extension" / "vector.control"
-        for line in control.read_text(encoding="utf-8").splitlines():
-            name, _, value = line.partition("=")
-            if name.strip() == "default_version":
-                return value.strip().strip("'")
+        for share in ("share/postgresql", "share"):  # the latter on Windows
+            control = self.folder / share / "extension" / "vector.control"
+            if control.exists():
+                found = re.search(r"default_version = '(.+)'", control.read_text(encoding="utf-8"))
+                return found[1] if found else "unknown"
         return "unknown"
 
 

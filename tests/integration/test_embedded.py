@@ -225,7 +225,7 @@ def test_a_stale_record_with_a_number_in_use_is_no_obstacle(made: Place) -> None
     data = made.server().describe().data_folder
     stale = f"{os.getpid()}\n{data}\n1700000000\n1\n\n127.0.0.1\n  1 1\nready\n"
     (data / "postmaster.pid").write_text(stale)
-    made.server()._account.own(data / "postmaster.pid")
+    server_account(data).own(data / "postmaster.pid")
     assert not running(made)
     assert execute(made.server().start(), "SELECT 1") == [(1,)]
 
@@ -275,7 +275,7 @@ def test_a_port_taken_in_between_is_replaced(made: Place) -> None:
         thief.listen()
         stale = f"{2**22 - 1}\n{data}\n1700000000\n{port}\n\n127.0.0.1\n\nready\n"
         (data / "postmaster.pid").write_text(stale)
-        made.server()._account.own(data / "postmaster.pid")
+        server_account(data).own(data / "postmaster.pid")
         assert f":{port}/" not in made.server().start()
 
 
@@ -300,6 +300,18 @@ def test_root_uses_an_existing_account_and_opens_no_folder(place: Place) -> None
 
 
 @as_root
+def test_root_runs_as_whoever_owns_the_data(place: Place) -> None:
+    """Data that came from elsewhere with another owner's number is served under that number."""
+    with place.server():
+        data = place.server().describe().data_folder
+    for path in (data, *data.rglob("*")):
+        os.chown(path, 4242, 4242)
+    with place.server() as url:
+        assert execute(url, "SELECT 1") == [(1,)]
+        assert psutil.Process(place.postmaster().pid).uids().real == 4242
+
+
+@as_root
 def test_binaries_out_of_reach_are_copied_once(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,7 +322,7 @@ def test_binaries_out_of_reach_are_copied_once(
     for folder in (package, package.with_name(f"{package.name}.libs")):
         shutil.copytree(folder, closed / folder.name, copy_function=os.link)
     monkeypatch.syspath_prepend(str(closed))
-    account = server_account()
+    account = server_account(place.home)
     binaries = binaries_for(account, place.shared)
     made = place.shared.stat().st_mtime_ns
     assert binaries.folder.is_relative_to(place.shared)

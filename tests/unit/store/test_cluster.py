@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from store.cluster import Cluster, failure, last_complaint
-from store.postgres_host import Account, EmbeddedPostgresError
+from store.postgres_host import EmbeddedPostgresError
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_full_disk_is_called_so() -> None:
 def test_data_that_lay_elsewhere_and_is_gone_is_not_replaced_in_silence(tmp_path: Path) -> None:
     """Where the home points to a data folder that is gone, an empty one is not made unasked."""
     (tmp_path / "postgres.location").write_text("/nowhere/postgres\n")
-    cluster = Cluster(tmp_path, Account("me"))
+    cluster = Cluster(tmp_path)
     assert cluster.data == Path("/nowhere/postgres")
     assert not cluster.exists
     with pytest.raises(EmbeddedPostgresError, match="which is gone; put it back"):
