@@ -97,6 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.server.opened.add(self.connection)
+        if self.server.closing.is_set():  # accepted too late to be among those that are cut
+            self.server.cut(self.connection)
 
     def finish(self) -> None:
         self.server.opened.discard(self.connection)
@@ -141,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         with contextlib.suppress(OSError):  # the client was faster
             self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_RDWR)
+        self.server.cut(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: what was asked is kept by the fakes themselves."""
@@ -155,6 +157,13 @@ class _Server(ThreadingHTTPServer):
         super().__init__((LOOPBACK, 0), _Handler)
         self.route = route
         self.opened: set[socket.socket] = set()
+        self.closing = threading.Event()
+
+    @staticmethod
+    def cut(connection: socket.socket) -> None:
+        """End a connection at once, if the client did not end it first."""
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Pass over a client that went away, as killed bots do; report everything else."""
@@ -168,7 +177,7 @@ class LocalServer:
     def __init__(self, route: Route) -> None:
         self._server = _Server(route)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
-        self.closing = threading.Event()
+        self.closing = self._server.closing
         self.origin = f"http://{LOOPBACK}:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
@@ -180,6 +189,5 @@ class LocalServer:
         self._server.shutdown()
         self._thread.join()
         for connection in list(self._server.opened):
-            with contextlib.suppress(OSError):  # the client was faster
-                connection.shutdown(socket.SHUT_RDWR)
+            self._server.cut(connection)
         self._server.server_close()

@@ -4,14 +4,11 @@ It answers nothing of its own: a chat call without a scripted reply gets an erro
 unless a `fallback` was given. Embeddings are real in shape only: hashed words, no meaning.
 """
 
-import base64
-import hashlib
 import itertools
 import json
 import math
 import re
 import secrets
-import struct
 import threading
 import time
 from collections import deque
@@ -19,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
+from .embedding import DIMENSIONS, embed, packed, texts_of
 from .faults import Fault, FaultPlan
 from .local_http import HangUpError, LocalServer, Reply, Request, json_reply
 
@@ -26,9 +24,7 @@ Json = dict[str, Any]
 Endpoint = Literal["chat", "embeddings", "models"]
 FaultKind = Literal["429", "500", "401", "hang", "drop", "cut", "refusal", "malformed", "html"]
 
-DIMENSIONS = 64  # of a vector, unless the request names another number
 PIECE = re.compile(r"\S+\s*|\s+")  # a stream sends one word after the other
-WORD = re.compile(r"\w+")
 EMPTY_REPLY = "No reply is scripted for this call."
 REFUSAL = "I'm sorry, I can't help with that."
 
@@ -162,7 +158,7 @@ class OpenAIServer:
     def embedded(self) -> list[str]:
         """Every text that was sent to be embedded, in order."""
         bodies = (asked.body for asked in self.requests if asked.path == "/v1/embeddings")
-        return [text for body in bodies for text in _texts(body["input"])]
+        return [text for body in bodies for text in texts_of(body["input"])]
 
     # -- answering -----------------------------------------------------------------------
 
@@ -274,43 +270,18 @@ class OpenAIServer:
 
     def _embeddings(self, body: Json) -> Reply:
         self._check_model(body)
-        texts = _texts(body.get("input"))
+        texts = texts_of(body.get("input"))
         if not texts or "" in texts:
             raise BadRequestError("'input' must hold texts, and none of them empty.")
         vectors = [embed(text, body.get("dimensions") or DIMENSIONS) for text in texts]
-        packed = body.get("encoding_format") == "base64"
+        in_base64 = body.get("encoding_format") == "base64"
         data = [
-            {"object": "embedding", "index": i, "embedding": _packed(v) if packed else v}
+            {"object": "embedding", "index": i, "embedding": packed(v) if in_base64 else v}
             for i, v in enumerate(vectors)
         ]
         words = sum(len(text.split()) for text in texts)
         usage = {"prompt_tokens": words, "total_tokens": words}
         return json_reply({"object": "list", "data": data, "model": body["model"], "usage": usage})
-
-
-def embed(text: str, dimensions: int = DIMENSIONS) -> list[float]:
-    """Return a unit vector that depends on the words alone: the more shared, the nearer."""
-    vector = [0.0] * dimensions
-    for word in WORD.findall(text.lower()) or [""]:
-        digest = int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest())
-        vector[digest % dimensions] += 1.0 if digest >> 63 else -1.0
-    length = math.sqrt(sum(x * x for x in vector))
-    return [x / length for x in vector] if length else [1.0, *vector[1:]]
-
-
-def _packed(vector: list[float]) -> str:
-    """Return little-endian 32-bit floats in base64, as the client asks by default."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-
-
-def _texts(given: Any) -> list[str]:
-    """Return the texts of an `input`; lists of token numbers count as words."""
-    if isinstance(given, str):
-        return [given]
-    items = given if isinstance(given, list) else []
-    if items and all(isinstance(item, int) for item in items):
-        return [" ".join(map(str, items))]
-    return [item if isinstance(item, str) else " ".join(map(str, item)) for item in items]
 
 
 def _check_chat(body: Json) -> None:

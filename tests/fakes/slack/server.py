@@ -1,6 +1,7 @@
 """A Slack of one's own: what the real bot process talks to in acceptance tests."""
 
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -229,7 +230,8 @@ class SlackServer(People):
 
         `kind`: "429" (with `seconds` as Retry-After), "500", "hang" (done at once, answered
         after `seconds`), "drop" (not done, no answer), "lose_reply" (done, no answer), or an
-        error code of Slack such as "fatal_error" (not done).
+        error code of Slack such as "fatal_error" (not done). Besides methods there are
+        "response_url" and "file" (a download), which know "500", "hang" (before) and "drop".
         """
         self._web.faults.add(method, Fault(kind, seconds), times)
 
@@ -288,8 +290,19 @@ class SlackServer(People):
         return self.calls(method)
 
     def _wait(self, seen: Callable[[], bool], timeout: float, what: str) -> None:
+        end = time.monotonic() + timeout
+        while not self._looked(seen):
+            if time.monotonic() > end:
+                latest = [(call.method, call.error) for call in self.calls()[-8:]]
+                raise NotSeenError(f"not seen in {timeout} s: {what}; the latest calls: {latest}")
+
+    def _looked(self, seen: Callable[[], bool]) -> bool:
+        """Look once, then pause: a long look, as over thousands of messages, pauses longer."""
+        start = time.monotonic()
+        if seen():
+            return True
+        cost = time.monotonic() - start
         with self.workspace.changed:
-            if self.workspace.changed.wait_for(seen, timeout):
-                return
-            latest = [(c.method, c.error) for c in self.workspace.calls[-8:]]
-        raise NotSeenError(f"not seen in {timeout} s: {what}; the latest calls: {latest}")
+            self.workspace.changed.wait(0.02)
+        time.sleep(2 * cost)
+        return False

@@ -17,11 +17,14 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
+from tests.fakes.local_http import LOOPBACK
+
 from .delivery import Attempt, Delivery
 from .records import Json
 from .workspace import Workspace
 
 CONNECTION_TIME = 18_060  # seconds; what Slack's hello promises
+CLOSE_TIMEOUT = 1.0  # seconds for an app to answer the end of its connection
 HOST = {"host": "applink-1"}
 
 Goodbye = Literal["warning", "refresh_requested", "link_disabled"]
@@ -81,7 +84,12 @@ class SocketMode:
     def start(self) -> None:
         """Listen on a free port."""
         self._server = serve(
-            self._serve, "127.0.0.1", 0, process_request=self._admit, compression=None
+            self._serve,
+            LOOPBACK,
+            0,
+            process_request=self._admit,
+            compression=None,
+            close_timeout=CLOSE_TIMEOUT,
         )
         self._thread = threading.Thread(target=self._server.serve_forever)
         self._thread.start()
@@ -105,7 +113,7 @@ class SocketMode:
         self._tickets.add(ticket)
         assert self._server is not None
         port = self._server.socket.getsockname()[1]
-        return {"url": f"ws://127.0.0.1:{port}/link/?ticket={ticket}&app_id={w.app_id}"}
+        return {"url": f"ws://{LOOPBACK}:{port}/link/?ticket={ticket}&app_id={w.app_id}"}
 
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         ticket = parse_qs(urlsplit(request.path).query).get("ticket", [""])[0]

@@ -78,10 +78,21 @@ class WebApi:
         if area == "api":
             return self._call(rest, request)
         if area == "response":
-            return self._respond(rest, request)
+            return self._met("response_url") or self._respond(rest, request)
         if area == "files-pri":
-            return self._download(rest, request)
+            return self._met("file") or self._download(rest, request)
         return Reply(404, b"not found", "text/plain")
+
+    def _met(self, name: str) -> Reply | None:
+        """Let what is not a method of the Web API meet its fault before it does anything."""
+        if (fault := self.faults.take(name)) is None:
+            return None
+        if fault.kind == "hang":
+            self.closing.wait(fault.seconds)
+            return None
+        if fault.kind == "drop":
+            raise HangUpError
+        return Reply(500, b"Server Error", "text/html")
 
     # -- the Web API ---------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ import pytest
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel, SecretStr
 
-from tests.fakes.openai import EMPTY_REPLY, REFUSAL, Answer, OpenAIServer, ToolCall, embed
+from tests.fakes.embedding import embed
+from tests.fakes.openai import EMPTY_REPLY, REFUSAL, Answer, OpenAIServer, ToolCall
 
 Messages = list[Any]
 

@@ -1,10 +1,13 @@
 """How the local Slack goes wrong when it is told to."""
 
+import urllib.error
+import urllib.request
 from urllib.error import URLError
 
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook import WebhookClient
 
 from tests.fakes.slack import SLACK_RATE_LIMITS, RateLimit, SlackServer
 from tests.unit.fakes.asking import client_of, code
@@ -45,6 +48,24 @@ def test_a_hanging_call_is_done_though_nobody_waits(slack: SlackServer) -> None:
     with pytest.raises((TimeoutError, URLError)):
         client_of(slack, timeout=1).chat_postMessage(channel=slack.general, text="hi")
     assert len(slack.messages(slack.general)) == 1
+
+
+def test_a_response_url_and_a_file_go_wrong_too(slack: SlackServer) -> None:
+    """Each fails once, has then not been done, and works after it."""
+    slack.fail("response_url", "500")
+    slack.fail("file", "500")
+    made = slack.workspace.new_response_url(slack.general, slack.alice, None)
+    hook = WebhookClient(f"{slack.workspace.origin}/response/{made.id}")
+    assert [hook.send(text="hi").status_code for _ in range(2)] == [500, 200]
+    assert [post.text for post in made.posts] == ["hi"]
+    file = slack.share_file(slack.general, slack.alice, "rules.md", b"# Rules")
+    address = client_of(slack).files_info(file=file.id)["file"]["url_private_download"]
+    asked = urllib.request.Request(address, headers={"Authorization": f"Bearer {slack.bot_token}"})  # noqa: S310
+    with pytest.raises(urllib.error.HTTPError, match="500") as refused:
+        urllib.request.urlopen(asked, timeout=5)  # noqa: S310
+    refused.value.close()
+    with urllib.request.urlopen(asked, timeout=5) as answer:  # noqa: S310
+        assert answer.read() == b"# Rules"
 
 
 def test_rates_are_kept_where_they_are_given() -> None:
