@@ -26,29 +26,29 @@ SLACK_FAILURES = (SlackClientError, OSError, HTTPException)
 CHANGES = frozenset({"chat.postMessage"})
 """Methods that change something: sent again only where Slack cannot have acted on the first."""
 
-BOT_TOKEN = "xoxb-"  # noqa: S105 - what such tokens begin with
-APP_TOKEN = "xapp-"  # noqa: S105 - what such tokens begin with
-REFUSED_BOT_TOKEN = (
+BOT_PREFIX = "xoxb-"
+APP_PREFIX = "xapp-"
+BOT_REFUSED = (
     "{code}: the bot token was refused. Reinstall the app and copy the token that begins with"
     " xoxb- into SLACK_BOT_TOKEN."
 )
-REFUSED_APP_TOKEN = (
+APP_REFUSED = (
     "{code}: the app token was refused. Make an app-level token with the scope connections:write,"
     " which begins with xapp-, and put it into SLACK_APP_TOKEN."
 )
-SWAPPED_TOKENS = (
+SWAPPED = (
     "SLACK_BOT_TOKEN and SLACK_APP_TOKEN are swapped: the first begins with xoxb-, the second"
     " with xapp-."
 )
-WRONG_BOT_TOKEN = (
+NOT_A_BOT = (
     "SLACK_BOT_TOKEN is not a bot token: copy the one that begins with xoxb- from the app's"
     " OAuth & Permissions page."
 )
-WRONG_APP_TOKEN = (
+NOT_AN_APP = (
     "SLACK_APP_TOKEN is not an app-level token: make one that begins with xapp-, with the scope"
     " connections:write, on the app's Basic Information page."
 )
-TOKENS_MISSING = "Set both SLACK_BOT_TOKEN (xoxb-…) and SLACK_APP_TOKEN (xapp-…)."
+MISSING = "Set both SLACK_BOT_TOKEN (xoxb-…) and SLACK_APP_TOKEN (xapp-…)."
 SCOPE_HEADER = "x-oauth-scopes"
 OUTAGES = frozenset(
     {"fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable"}
@@ -114,15 +114,15 @@ def web_client(settings: Settings) -> WebClient:
 def tokens(settings: Settings) -> tuple[str, str]:
     """Return the bot's and the app's token. Raises ConfigurationError by their look alone."""
     if settings.slack_bot_token is None or settings.slack_app_token is None:
-        raise ConfigurationError(TOKENS_MISSING)
+        raise ConfigurationError(MISSING)
     bot_token = settings.slack_bot_token.get_secret_value()
     app_token = settings.slack_app_token.get_secret_value()
-    if bot_token.startswith(APP_TOKEN) and app_token.startswith(BOT_TOKEN):
-        raise ConfigurationError(SWAPPED_TOKENS)
-    if not bot_token.startswith(BOT_TOKEN) or not _sendable(bot_token):
-        raise ConfigurationError(WRONG_BOT_TOKEN)
-    if not app_token.startswith(APP_TOKEN) or not _sendable(app_token):
-        raise ConfigurationError(WRONG_APP_TOKEN)
+    if bot_token.startswith(APP_PREFIX) and app_token.startswith(BOT_PREFIX):
+        raise ConfigurationError(SWAPPED)
+    if not bot_token.startswith(BOT_PREFIX) or not _sendable(bot_token):
+        raise ConfigurationError(NOT_A_BOT)
+    if not app_token.startswith(APP_PREFIX) or not _sendable(app_token):
+        raise ConfigurationError(NOT_AN_APP)
     return bot_token, app_token
 
 
@@ -132,6 +132,7 @@ class Identity:
 
     name: str
     user_id: str
+    bot_id: str
     team: str
     team_id: str
     scopes: frozenset[str]
@@ -146,12 +147,13 @@ def identify(client: WebClient) -> Identity:
     try:
         answer = client.auth_test()
     except SLACK_FAILURES as error:
-        raise refusal(error, client.base_url, REFUSED_BOT_TOKEN) from error
+        raise refusal(error, client.base_url, BOT_REFUSED) from error
     header = next((v for k, v in answer.headers.items() if k.lower() == SCOPE_HEADER), "")
     scopes = header if isinstance(header, str) else ",".join(header)
     return Identity(
         name=str(answer.get("user", "")),
         user_id=str(answer.get("user_id", "")),
+        bot_id=str(answer.get("bot_id", "")),
         team=str(answer.get("team", "")),
         team_id=str(answer.get("team_id", "")),
         scopes=frozenset(scope.strip() for scope in scopes.split(",") if scope.strip()),
@@ -163,7 +165,7 @@ def check_app_token(client: WebClient, app_token: str) -> None:
     try:
         client.apps_connections_open(app_token=app_token)
     except SLACK_FAILURES as error:
-        raise refusal(error, client.base_url, REFUSED_APP_TOKEN) from error
+        raise refusal(error, client.base_url, APP_REFUSED) from error
 
 
 def refusal(error: Exception, base_url: str, refused: str) -> FootnoteError:

@@ -1,0 +1,1 @@
+"""What the bot listens to: each module reads one kind of thing that Slack sends."""

@@ -1,0 +1,172 @@
+"""Slack over Socket Mode: connect, answer until told to stop, and say whether it would work."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from socket import SHUT_RDWR
+from typing import Literal, TypeVar
+
+from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
+from slack_sdk.socket_mode.websocket_client import SocketModeClient
+
+from bot.app import build_app
+from bot.client import (
+    APP_REFUSED,
+    SLACK_FAILURES,
+    Identity,
+    check_app_token,
+    identify,
+    refusal,
+    tokens,
+    web_client,
+)
+from bot.desk import ANSWER_DEADLINE, Answerer, Desk
+from bot.manifest import SCOPES
+from bot.people import Members, People
+from core.errors import FootnoteError, ServiceUnavailableError
+from core.logs import logger
+from core.settings import Settings
+
+WORKERS = 8  # questions answered at once; the database pool has as many connections
+FIRST_PAUSE = 1.0  # seconds before trying again to reach Slack, doubled each time
+LONGEST_PAUSE = 30.0  # seconds
+CLOSING = 2.0  # seconds that the end of a connection may take
+OPENING = 10.0  # seconds that a first connection may take
+PULSE = 5.0  # seconds between looks at the connection, on which a ping goes out every ten
+SILENCE = 25.0  # seconds without the answer to a ping after which a connection counts as dead
+
+Result = TypeVar("Result")
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True)
+class SlackStatus:
+    """What `footnote doctor` says of Slack."""
+
+    state: Literal["ok", "limited", "error", "none"]
+    detail: str
+
+
+def run_socket_mode(
+    settings: Settings,
+    answerer: Answerer,
+    members: Members,
+    stop: threading.Event,
+    *,
+    connected: Callable[[Identity], None] | None = None,
+    deadline: float = ANSWER_DEADLINE,
+) -> None:
+    """Answer in Slack until `stop` is set; `connected` is told once, when events can come.
+
+    Lost connections are made again for as long as it runs, and an unreachable Slack is waited
+    for. Raises ConfigurationError where a token is refused.
+    """
+    _, app_token = tokens(settings)
+    client = web_client(settings)
+    identity = patiently(lambda: identify(client), stop)
+    if identity is None:
+        return
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="answer")
+    desk = Desk(answerer, People(members), deadline)
+    handler = SocketModeHandler(
+        build_app(client, identity, desk, pool), app_token, web_client=client
+    )
+    try:
+        if patiently(lambda: _connect(handler), stop):
+            log.info("connected to Slack", bot=identity.name, team=identity.team)
+            if connected is not None:
+                connected(identity)
+            keep_alive(handler.client, stop)
+    finally:
+        hang_up(handler.client)
+        desk.close()
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def patiently(call: Callable[[], Result], stop: threading.Event) -> Result | None:
+    """Call again and again while Slack is unavailable; None where `stop` came first."""
+    pause = FIRST_PAUSE
+    while not stop.is_set():
+        try:
+            return call()
+        except ServiceUnavailableError as error:
+            log.warning("Slack unavailable", reason=str(error), again_in=pause)
+            stop.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+    return None
+
+
+def keep_alive(client: SocketModeClient, stop: threading.Event, pulse: float = PULSE) -> None:
+    """Wait for `stop`, and replace a connection whose other end has gone without a word.
+
+    The client itself notices only connections that are closed, not those that fall silent, as
+    they do when a machine sleeps or a router forgets them.
+    """
+    while not stop.wait(pulse):
+        session = client.current_session
+        if session is None or not session.last_pong_tm:
+            continue
+        if session.last_ping_tm - session.last_pong_tm > SILENCE:
+            log.warning("connection to Slack fell silent")
+            try:
+                client.connect_to_new_endpoint(force=True)
+            except SLACK_FAILURES as error:
+                log.warning("no new connection yet", error=type(error).__name__)
+
+
+def hang_up(client: SocketModeClient) -> None:
+    """Close the connection for good, at once.
+
+    Left to itself the client would go on waiting for something to read, for up to ten seconds,
+    and complain about the end of the connection; so it is ended first and then closed.
+    """
+    client.auto_reconnect_enabled = False
+    client.logger.setLevel(logging.CRITICAL)
+    websocket = client.current_session and client.current_session.sock
+    if websocket and websocket.sock:
+        ended = threading.Event()
+        client.on_close_listeners.append(lambda _: ended.set())
+        with suppress(OSError):
+            websocket.sock.shutdown(SHUT_RDWR)
+            ended.wait(CLOSING)
+    client.closed = True
+    client.message_queue.put(None)  # wakes the thread that would wait a second for a message
+    client.close()
+
+
+def check_slack(settings: Settings) -> SlackStatus:
+    """Try both tokens and hold the granted scopes against the manifest; changes nothing."""
+    if settings.slack_bot_token is None and settings.slack_app_token is None:
+        return SlackStatus("none", "not connected. Set SLACK_BOT_TOKEN and SLACK_APP_TOKEN.")
+    try:
+        _, app_token = tokens(settings)
+        client = web_client(settings)
+        identity = identify(client)
+        check_app_token(client, app_token)
+    except FootnoteError as error:
+        return SlackStatus("error", str(error))
+    missing = SCOPES - identity.scopes if identity.scopes else frozenset()
+    if missing:
+        return SlackStatus(
+            "limited",
+            f"the app lacks {', '.join(sorted(missing))}: update it from manifest.json and"
+            " reinstall it.",
+        )
+    return SlackStatus("ok", f"@{identity.name} in {identity.team}")
+
+
+def _connect(handler: SocketModeHandler) -> bool:
+    """Ask for an address and wait until the connection to it is open."""
+    opened = threading.Event()
+    handler.client.on_open_listeners.append(lambda _: opened.set())
+    try:
+        handler.client.connect()
+    except SLACK_FAILURES as error:
+        raise refusal(error, handler.client.web_client.base_url, APP_REFUSED) from error
+    if not opened.wait(OPENING):
+        raise ServiceUnavailableError("Slack opens no connection; check the network.")
+    return True
