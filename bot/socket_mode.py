@@ -65,6 +65,7 @@ def run_socket_mode(
     Lost connections are made again for as long as it runs, and an unreachable Slack is waited
     for. Raises ConfigurationError where a token is refused.
     """
+    logging.getLogger("websocket").setLevel(logging.CRITICAL)  # the client says the same again
     _, app_token = tokens(settings)
     client = web_client(settings)
     identity = patiently(lambda: identify(client), stop)
