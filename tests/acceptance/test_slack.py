@@ -12,7 +12,7 @@ import pytest
 
 from bot.manifest import PATH
 from bot.render import HELP, plain
-from bot.socket_mode import check_slack, run_socket_mode
+from bot.socket import check_slack, run_socket_mode
 from core.errors import ConfigurationError
 from core.settings import Settings
 from graph.state import Question

@@ -8,7 +8,7 @@ from urllib.error import URLError
 import pytest
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 
-from bot.socket_mode import SILENCE, keep_alive, patiently
+from bot.socket import SILENCE, keep_alive, patiently
 from core.errors import ConfigurationError, ServiceUnavailableError
 
 
