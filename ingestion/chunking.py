@@ -16,9 +16,8 @@ from store.documents import Block, Chunk, ParsedDocument
 
 TOKEN_LIMIT = 200  # tokens of a passage, without title and headings
 PREFIX_LIMIT = 40  # tokens of title and headings in a chunk's content
-FILL = 0.6  # of the limit that a chunk has at least, where it does not end its section
-SMALL = 60  # tokens of a section that may share a chunk with its neighbours
-GROUP = 4  # small sections in a row are parted at one in four, told by their words
+FILL = 0.66  # of the limit that a chunk has at least, where it does not end its section
+GROUP = 8  # sections that share a chunk are parted at one in eight, told by their words
 PATH_JOINER = " › "
 CHARACTERS_PER_TOKEN = 16  # at most, whatever the tokenizer counts: one "word" may be a megabyte
 
@@ -137,9 +136,7 @@ class _Cutter:
     def _joins(self, group: Sequence[_Section], section: _Section) -> bool:
         last = group[-1]
         return (
-            last.tokens <= SMALL
-            and section.tokens <= SMALL
-            and last.path[:-1] == section.path[:-1]
+            last.path[:-1] == section.path[:-1]
             and self._hash(section.units[0]) % GROUP != 0
             and sum(part.tokens for part in group) + section.tokens <= self._limit
         )

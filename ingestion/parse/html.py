@@ -154,10 +154,11 @@ class _Walk:
             return None
         attributes = node.attributes if tag[0] != "-" else {}
         style = self._sheet.style(tag, attributes)
-        if removed(attributes, style) or (tag == "dialog" and "open" not in attributes):
-            self._count_hidden(node)
-            return None
-        look = inherit(look, attributes, style)
+        if attributes or style:
+            if removed(attributes, style):
+                self._count_hidden(node)
+                return None
+            look = inherit(look, attributes, style)
         if tag == "img" and not look.unseen:
             self._pieces += self._marks.pieces(attributes.get("alt") or "")
         elif tag == "br":

@@ -17,7 +17,7 @@ from selectolax.lexbor import LexborHTMLParser
 from ingestion.errors import TooComplexError, display_name
 from ingestion.parse.front_matter import head_of, split_front_matter
 from ingestion.parse.html import write_tree
-from ingestion.parse.marks import Marks, Origin, defuse
+from ingestion.parse.marks import Marks, Origin, closed_names, defuse
 from ingestion.parse.writer import CanonicalWriter, Head
 
 MAX_BLOCK_NESTING = 100  # levels of quotes and lists (a list and its item are one each)
@@ -25,6 +25,8 @@ MAX_INLINE_NESTING = 20  # CommonMark's preset; the time of a row of brackets gr
 MAX_BRACKETS = 5_000  # in one paragraph, above which it has no links: matching them is slow
 
 _LINE = re.compile(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
+# A line on which more quotes and lists begin than may nest: the parser would scan it once a level.
+_DEEP_LINE = re.compile(r"^[ \t]*+(?:(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])[ \t]*+){50}.*", re.MULTILINE)
 _Place = tuple[int, int]  # offset in a token's content, offset in the paragraph's content
 
 
@@ -35,11 +37,20 @@ def parse_markdown(name: str, source: str) -> tuple[CanonicalWriter, Head]:
     """
     values, body = split_front_matter(source)
     head = head_of(name, values)
+    if any(len(set(line[0].split())) > 1 for line in _DEEP_LINE.finditer(source, body)):
+        raise _too_deep(name)  # "* * * *" alone is a ruler
     marks = Marks(source, name)
     writer = CanonicalWriter(source)
     tree = LexborHTMLParser(_Renderer(name, source, body, marks).render())
     write_tree(tree, marks, writer)
     return writer, head
+
+
+def _too_deep(name: str) -> TooComplexError:
+    return TooComplexError(
+        f"{display_name(name)} nests quotes or lists more than {MAX_BLOCK_NESTING // 2} levels "
+        "deep; flatten it."
+    )
 
 
 def _trace(state: StateInline, silent: bool) -> bool:
@@ -104,6 +115,7 @@ class _Renderer:
         self._lines = [match.span(1) for match in _LINE.finditer(source, body)]
         self._environment: dict[str, object] = {}
         self._in_cell = False
+        self._next: int | None = None  # where text that needs no mark of its own would stand
         self._cell = (-1, 0)  # line of a table's row, and where its next cell may begin
 
     def render(self) -> str:
@@ -116,17 +128,16 @@ class _Renderer:
 
     def _block(self, token: Token) -> Iterator[str]:
         if token.level >= MAX_BLOCK_NESTING - 2:
-            raise TooComplexError(
-                f"{display_name(self._name)} nests quotes or lists more than "
-                f"{MAX_BLOCK_NESTING // 2} levels deep; flatten it."
-            )
+            raise _too_deep(self._name)
+        self._next = None
         kind, _, edge = token.type.rpartition("_")
         if token.type == "inline":
             yield from self._inline(token, self._origin(token, 0, self._in_cell))
         elif token.type in ("fence", "code_block"):
             yield from self._code(token)
         elif token.type == "html_block":
-            yield self._marks.mark_html(defuse(token.content), self._origin(token, 0))
+            html = defuse(token.content, closed_names(token.content))
+            yield self._marks.mark_html(html, self._origin(token, 0))
         elif kind == "heading":
             yield f"<{'/' if edge == 'close' else ''}{token.tag}>"
         elif kind == "ordered_list":
@@ -145,11 +156,13 @@ class _Renderer:
     def _inline(self, token: Token, origin: Origin) -> Iterator[str]:
         parser = _INLINE if token.content.count("[") <= MAX_BRACKETS else _INLINE_WITHOUT_LINKS
         children = parser.inline.parse(token.content, parser, self._environment, [])
-        raw = "".join(child.content for child in children if child.type == "html_inline")
+        closed = closed_names(token.content)
         for child in children:
-            yield from self._child(child, origin, 0, raw)
+            yield from self._child(child, origin, 0, closed)
 
-    def _child(self, child: Token, origin: Origin, base: int, raw: str) -> Iterator[str]:
+    def _child(
+        self, child: Token, origin: Origin, base: int, closed: frozenset[str]
+    ) -> Iterator[str]:
         places: list[_Place] = child.meta.get("places", [])
         if child.type == "text":
             yield from self._text_pieces(child.content, places, origin, base)
@@ -163,11 +176,19 @@ class _Renderer:
         elif child.type == "image":
             start = places[0][1] + 2 if places else 0
             for part in child.children or []:
-                yield from self._child(part, origin, base + start, raw)
+                yield from self._child(part, origin, base + start, closed)
         elif child.type in ("softbreak", "hardbreak"):
-            yield "\n"
+            yield self._line_end()
         elif child.type == "html_inline":
-            yield defuse(child.content, raw)
+            self._next = None
+            yield defuse(child.content, closed)
+
+    def _line_end(self) -> str:
+        if self._next is not None and self._source.startswith("\n", self._next):
+            self._next += 1
+            return "\n"
+        self._next = None
+        return self._marks.mark(None) + "\n"
 
     def _code_shift(self, child: Token, origin: Origin, places: list[_Place], base: int) -> int:
         """Return the width of the backticks, and of the space that is dropped after them."""
@@ -194,7 +215,12 @@ class _Renderer:
                 yield self._marked(content[start + left - at : start + right - at], place)
 
     def _marked(self, text: str, place: int | None) -> str:
-        return self._marks.mark(place) + escape(text, quote=False)
+        """Return `text` as HTML, with a mark unless it goes on where the last text ended."""
+        if place is not None and not self._source.startswith(text, place):
+            place = None
+        mark = "" if place is not None and place == self._next else self._marks.mark(place)
+        self._next = None if place is None else place + len(text)
+        return mark + escape(text, quote=False)
 
     def _origin(self, token: Token, skip: int, cell: bool = False) -> Origin:
         """Return where the lines of a token's content stand in the source."""

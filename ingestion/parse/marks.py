@@ -21,6 +21,7 @@ _CONTAINERS = frozenset(
     "figure footer form header hgroup main menu nav ol search section summary ul".split()
 )
 _RAW = frozenset("script style textarea title xmp iframe noembed noframes".split())
+_RAW_END = re.compile(rf"</({'|'.join(_RAW)})(?=[\s/>])", re.IGNORECASE)
 _MARKUP = re.compile(
     r"<!--(?:>|->|.*?(?:--!?>|\Z))"
     r"|<(?P<close>/?)(?P<name>[a-zA-Z][^\s/>]*+)"
@@ -139,22 +140,21 @@ def _raw_end(html: str, name: str, position: int) -> int:
     return closing.start() if closing else len(html)
 
 
-def defuse(html: str, within: str | None = None) -> str:
+def closed_names(html: str) -> frozenset[str]:
+    """Return which `<script>`-like elements have a closing tag in `html`."""
+    return frozenset(name.lower() for name in _RAW_END.findall(html))
+
+
+def defuse(html: str, closed: frozenset[str]) -> str:
     """Return a fragment of raw HTML whose unclosed `<script>`-likes are shown as text.
 
     In a page of its own such a tag would swallow what follows; here it would swallow the rest
-    of the document. `within` is where the closing tag may stand, by default the fragment.
+    of the document. `closed` names those that are closed (see `closed_names`).
     """
 
     def kept(match: re.Match[str]) -> str:
         name = (match["name"] or "").lower()
-        swallows = name == "plaintext" or (
-            name in _RAW and not match["close"] and not _closes(within or html, name)
-        )
-        return f"&lt;{match[0][1:]}" if swallows else match[0]
+        swallows = name in _RAW and name not in closed and not match["close"]
+        return f"&lt;{match[0][1:]}" if swallows or name == "plaintext" else match[0]
 
     return _MARKUP.sub(kept, html)
-
-
-def _closes(html: str, name: str) -> bool:
-    return re.search(rf"</{name}[\s/>]", html, re.IGNORECASE) is not None

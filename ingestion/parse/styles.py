@@ -34,7 +34,6 @@ _NAMED: dict[str, Colour] = {
     "navy": (0, 0, 128),
 }
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
-_RULE = re.compile(r"([^{}]*)\{([^{}]*)\}")
 _SIMPLE = re.compile(r"(?:[a-z][\w-]*|\*)?(?:[.#][\w-]+)?", re.IGNORECASE)
 _NUMBER = re.compile(r"(-?\d*\.?\d+)(px|pt|em|rem|%|)")
 _FAR_AWAY = re.compile(r"-\d{3,}(?:\.\d+)?(?:px|em|rem|pt|%)?")
@@ -66,7 +65,8 @@ class StyleSheet:
     def __init__(self, sheets: Iterable[str]) -> None:
         self._rules: dict[str, dict[str, str]] = {}
         for sheet in sheets:
-            for selectors, body in _RULE.findall(_without_at_rules(_COMMENT.sub(" ", sheet))):
+            for rule in _without_at_rules(_COMMENT.sub(" ", sheet)).split("}"):
+                selectors, _, body = rule.rpartition("{")
                 declared = declarations(body)
                 for selector in selectors.split(","):
                     name = selector.strip()
@@ -75,6 +75,8 @@ class StyleSheet:
 
     def style(self, tag: str, attributes: Mapping[str, str | None]) -> Declarations:
         """Return what the page declares for an element, its inline style last."""
+        if not (attributes or self._rules):
+            return {}
         inline = declarations(attributes.get("style") or "")
         if not self._rules:
             return inline
