@@ -65,7 +65,6 @@ def run_socket_mode(
     Lost connections are made again for as long as it runs, and an unreachable Slack is waited
     for. Raises ConfigurationError where a token is refused.
     """
-    logging.getLogger("websocket").setLevel(logging.CRITICAL)  # the client says the same again
     _, app_token = tokens(settings)
     client = web_client(settings)
     identity = patiently(lambda: identify(client), stop)
@@ -76,6 +75,7 @@ def run_socket_mode(
     handler = SocketModeHandler(
         build_app(client, identity, desk, pool), app_token, web_client=client
     )
+    logging.getLogger("websocket").setLevel(logging.CRITICAL)  # the handler logs the same
     try:
         if patiently(lambda: _connect(handler), stop):
             log.info("connected to Slack", bot=identity.name, team=identity.team)
