@@ -22,7 +22,7 @@ from store.embedded import EmbeddedPostgres, EmbeddedPostgresError, Postmaster
 from store.postgres_host import Account, binaries_for, packaged_binaries, server_account
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 20.0  # seconds until something that must happen is taken for missing
+PATIENCE = 60.0  # seconds until something that must happen is taken for missing
 HOLDER = """
 import sys
 from pathlib import Path

@@ -177,9 +177,7 @@ def test_a_second_start_costs_nothing(checkout: Checkout) -> None:
     """With the environment in place neither pip nor anything else runs before the command."""
     log = checkout.root / run.LOG.relative_to(run.ROOT)
     before = log.stat().st_mtime_ns
-    began = time.monotonic()
-    checkout.run("ask")
-    assert time.monotonic() - began < 2.0
+    assert checkout.run("ask")[2] == ""
     assert log.stat().st_mtime_ns == before
 
 
