@@ -71,6 +71,22 @@ def test_an_acknowledged_event_is_not_sent_again() -> None:
         assert len(slack.ack_times()) == 1
 
 
+def test_a_late_acknowledgement_spares_the_retry() -> None:
+    """Who answers after the deadline, but before the next try is due, is not asked again."""
+    with (
+        SlackServer(ack_deadline=0.05, retry_delays=(0.3,)) as slack,
+        open_socket(slack) as socket,
+    ):
+        slack.say(slack.general, slack.alice, "hello")
+        received = frame(socket)
+        with pytest.raises(TimeoutError):
+            socket.recv(0.1)
+        acknowledge(socket, received)
+        assert slack.deliveries[0].wait_for_ack() > 50
+        with pytest.raises(TimeoutError):
+            socket.recv(0.4)
+
+
 def test_an_event_waits_for_an_app_that_is_away() -> None:
     """What happened without a connection comes with a retry, once there is one."""
     with SlackServer(retry_delays=(0.0, 0.3)) as slack:
@@ -150,8 +166,9 @@ def test_an_app_is_asked_to_connect_anew() -> None:
             "debug_info": {"host": "applink-1"},
         }
         with open_socket(slack) as new:
-            slack.say(slack.general, slack.alice, "2")
-            assert frame(new)["payload"]["event"]["text"] == "2"
+            for text in ("2", "3"):
+                slack.say(slack.general, slack.alice, text)
+                assert frame(new)["payload"]["event"]["text"] == text
 
 
 def test_a_ticket_opens_one_connection() -> None:
