@@ -1,7 +1,9 @@
 """The entry of every command, and the one place where failures become a sentence."""
 
 import importlib
+import signal
 import sys
+from types import FrameType
 from typing import NoReturn, TextIO
 
 import click
@@ -10,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from core.errors import FootnoteError, reference_id
 from core.logs import configure_logs, logger
 from core.settings import settings
+from store.postgres_host import make_folder
 
 COMMANDS = {
     "up": "Start everything on this machine: database, worker, page, Slack.",
@@ -26,6 +29,7 @@ COMMANDS = {
     "migrate": "Bring the database's tables up to date.",
 }
 SERVICES = frozenset({"web", "worker", "bot"})
+HOME_MODE = 0o711  # the account that runs the database must be able to pass through
 FAILED = 1
 BROKEN = 70  # an error nobody expected (sysexits.h EX_SOFTWARE)
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
@@ -66,14 +70,20 @@ def open_log() -> TextIO:
         return sys.stderr
     folder = settings().home / "logs"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(settings().home, HOME_MODE)
+        folder.mkdir(exist_ok=True)
         return (folder / "commands.log").open("a", encoding="utf-8")
     except OSError:
         return sys.stderr
 
 
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> NoReturn:
     """Run one command; every failure ends in one sentence on standard error."""
+    signal.signal(signal.SIGTERM, _interrupt)  # so that what is held is released
     try:
         configure_logs(settings().log_level, open_log())
         footnote(prog_name="footnote", standalone_mode=False)

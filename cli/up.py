@@ -3,13 +3,11 @@
 import contextlib
 import json
 import os
-import signal
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import click
 from filelock import FileLock, Timeout
@@ -41,16 +39,11 @@ class AlreadyRunningError(FootnoteError):
 def up(samples: bool) -> None:
     """Start database, worker, page and Slack on this machine; Ctrl-C stops them all."""
     config = settings()
-    signal.signal(signal.SIGTERM, _interrupt)
     with only_one(config.home, config.page_url), contextlib.suppress(KeyboardInterrupt):
         listen("127.0.0.1", config.port).close()  # a taken port is told before anything starts
         with database_url(config) as url, broker(config) as redis:
             run(config, url, redis, samples=samples)
     click.echo("\nStopped.")
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def line(symbol: str, what: str, detail: str = "") -> None:

@@ -25,13 +25,19 @@ HISTORY_TURNS = 8  # earlier turns that join the question's vector
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of a ranked passage: offsets in the version's text, cosine to the question."""
+    """A sentence of a ranked passage, with its offsets in the version's text.
+
+    `similarity` is the cosine to the question alone, `in_conversation` to the question with the
+    turns before it. A heading ranks its passage but says nothing by itself.
+    """
 
     passage: Passage
     start: int
     end: int
     text: str
     similarity: float
+    in_conversation: float
+    is_heading: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ class Retriever:
             question_terms(question, earlier),
         )
         passages = rank(candidates)
-        sentences = self._sentences(passages[:SENTENCE_PASSAGES], asked)
+        sentences = self._sentences(passages[:SENTENCE_PASSAGES], asked, in_conversation)
         return _ranked(passages, sentences, limit)
 
     def _check_model(self, space: EmbeddingSpace) -> None:
@@ -97,23 +103,27 @@ class Retriever:
                 " FOOTNOTE_HOME."
             )
 
-    def _sentences(self, passages: Sequence[Passage], asked: Vectors) -> list[Sentence]:
+    def _sentences(
+        self, passages: Sequence[Passage], asked: Vectors, in_conversation: Vectors
+    ) -> list[Sentence]:
         places = [
             (passage, start, end)
             for passage in passages
             for start, end in split(passage.candidate.text)
         ]
         vectors = self._embed_sentences([p.candidate.text[s:e] for p, s, e in places])
-        similarities = vectors @ asked if places else np.zeros(0)
+        similarities = vectors @ np.stack([asked, in_conversation], axis=1)
         return [
             Sentence(
                 passage=passage,
                 start=passage.candidate.start + start,
                 end=passage.candidate.start + end,
                 text=passage.candidate.text[start:end],
-                similarity=float(similarity),
+                similarity=float(alone),
+                in_conversation=float(joined),
+                is_heading=passage.candidate.start + start in passage.candidate.headings,
             )
-            for (passage, start, end), similarity in zip(places, similarities, strict=True)
+            for (passage, start, end), (alone, joined) in zip(places, similarities, strict=True)
         ]
 
     def _embed_sentences(self, texts: Sequence[str]) -> Vectors:

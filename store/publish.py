@@ -112,7 +112,8 @@ def _ensure_document(
         connection.execute(
             text(
                 "INSERT INTO documents (workspace_id, source_id, key, audience)"
-                " VALUES (:workspace_id, :source_id, :key, coalesce(CAST(:audience AS text[]), :everyone))"
+                " VALUES (:workspace_id, :source_id, :key,"
+                " coalesce(CAST(:audience AS text[]), :everyone))"
                 " ON CONFLICT (workspace_id, key) DO UPDATE SET deleted_at = NULL,"
                 " audience = coalesce(CAST(:audience AS text[]), documents.audience)"
                 " RETURNING id"

@@ -72,7 +72,10 @@ scored AS (
 )
 SELECT s.chunk_id, s.content, s.similarity, s.bm25, s.total, f.id AS version_id,
        f.document_key, f.title, f.number, f.effective_from, f.effective_to, f.link, f.trust,
-       vc.ordinal, vc.start_offset, vc.end_offset, vc.heading_path, vc.page
+       vc.ordinal, vc.start_offset, vc.end_offset, vc.heading_path, vc.page,
+       ARRAY(SELECT b.start_offset FROM blocks b
+             WHERE b.version_id = vc.version_id AND b.kind = 'heading'
+               AND b.start_offset BETWEEN vc.start_offset AND vc.end_offset) AS headings
 FROM scored s
 JOIN version_chunks vc ON vc.chunk_id = s.chunk_id
 JOIN in_force f ON f.id = vc.version_id
@@ -106,6 +109,7 @@ class Candidate:
     similarity: float
     bm25: float
     bm25_total: float
+    headings: frozenset[int] = frozenset()  # where headings start in the version's text
 
     @property
     def text(self) -> str:
@@ -166,6 +170,7 @@ def search(
             similarity=float(row.similarity),
             bm25=float(row.bm25),
             bm25_total=float(row.total),
+            headings=frozenset(row.headings),
         )
         for row in rows
     ]
