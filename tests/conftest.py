@@ -101,7 +101,7 @@ def workspace_id(engine: Engine) -> int:
 @pytest.fixture(scope="session")
 def embedder(pytestconfig: pytest.Config) -> Embedder:
     """The real embedder; its built graph is kept between runs."""
-    return MiniLMEmbedder(Path(pytestconfig.cache.mkdir("footnote-embedder")))  # type: ignore[union-attr]
+    return MiniLMEmbedder(Path(pytestconfig.cache.mkdir("footnote-embedder")))
 
 
 @pytest.fixture
