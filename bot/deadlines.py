@@ -3,9 +3,12 @@
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+REPLY_GRACE = 10.0  # seconds; what one call of Slack may take
 
 Subject = TypeVar("Subject")
 
@@ -50,6 +53,8 @@ class Deadlines(Generic[Subject]):
         self._opened: queue.SimpleQueue[Ticket[Subject] | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._grace_ends = float("inf")
+        self._replies = threading.Condition()
+        self._replying = 0
         self._thread = threading.Thread(target=self._watch, name="deadlines", daemon=True)
         self._thread.start()
 
@@ -59,12 +64,29 @@ class Deadlines(Generic[Subject]):
         self._opened.put(ticket)
         return ticket
 
+    @contextmanager
+    def replying(self, ticket: Ticket[Subject]) -> Iterator[bool]:
+        """Settle a ticket and tell whether it was the first to; closing waits for the block."""
+        with self._replies:
+            self._replying += 1
+        try:
+            yield ticket.settle()
+        finally:
+            with self._replies:
+                self._replying -= 1
+                self._replies.notify_all()
+
     def close(self, grace: float) -> None:
-        """Give what is still open `grace` seconds more, settle the rest, and stop watching."""
+        """Give what is still open `grace` seconds more, settle the rest, and stop watching.
+
+        Replies that are under way then get `REPLY_GRACE` to end.
+        """
         self._grace_ends = time.monotonic() + grace
         self._closing.set()
         self._opened.put(None)
         self._thread.join()
+        with self._replies:
+            self._replies.wait_for(lambda: self._replying == 0, REPLY_GRACE)
 
     def _watch(self) -> None:
         while (ticket := self._opened.get()) is not None:

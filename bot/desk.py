@@ -88,8 +88,9 @@ class Desk:
         if ticket.settled:  # it waited too long for its turn
             return
         messages = self._messages(ticket.subject)
-        if ticket.settle():
-            ticket.subject.reply.post(messages)
+        with self._deadlines.replying(ticket) as first:
+            if first:
+                ticket.subject.reply.post(messages)
 
     def failed(self, error: Exception, context: BoltContext) -> None:
         """Log what nobody caught and apologise for it: the one boundary of this process."""
@@ -101,8 +102,11 @@ class Desk:
             frames=traceback.format_tb(error.__traceback__),  # places without values
         )
         ticket: Ticket[Asked] | None = context.get(TICKET)
-        if ticket is not None and (ticket.settle() or not ticket.late):
-            self._apologise(ticket.subject, reference)
+        if ticket is None:
+            return
+        with self._deadlines.replying(ticket) as first:
+            if first or not ticket.late:
+                self._apologise(ticket.subject, reference)
 
     def close(self, grace: float = CLOSING_GRACE) -> None:
         """Let open questions end, or apologise for them, and stop the watch."""

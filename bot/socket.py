@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from socket import SHUT_RDWR
 from typing import Literal, TypeVar
@@ -34,7 +33,7 @@ WORKERS = 8  # questions answered at once; the database pool has as many connect
 FIRST_PAUSE = 1.0  # seconds before trying again to reach Slack, doubled each time
 LONGEST_PAUSE = 30.0  # seconds
 CLOSING = 2.0  # seconds that the end of a connection may take
-OPENING = 10.0  # seconds that a first connection may take
+OPENING = 5.0  # seconds that a connection may take to open
 PULSE = 5.0  # seconds between looks at the connection, on which a ping goes out every ten
 SILENCE = 25.0  # seconds without the answer to a ping after which a connection counts as dead
 
@@ -76,8 +75,10 @@ def run_socket_mode(
         build_app(client, identity, desk, pool), app_token, web_client=client
     )
     logging.getLogger("websocket").setLevel(logging.CRITICAL)  # the handler logs the same
+    opened = threading.Event()
+    handler.client.on_open_listeners.append(lambda _: opened.set())
     try:
-        if patiently(lambda: _connect(handler), stop):
+        if patiently(lambda: _connect(handler.client, opened), stop):
             log.info("connected to Slack", bot=identity.name, team=identity.team)
             if connected is not None:
                 connected(identity)
@@ -102,21 +103,17 @@ def patiently(call: Callable[[], Result], stop: threading.Event) -> Result | Non
 
 
 def keep_alive(client: SocketModeClient, stop: threading.Event, pulse: float = PULSE) -> None:
-    """Wait for `stop`, and replace a connection whose other end has gone without a word.
+    """Wait for `stop`, and end connections whose other end has gone without a word.
 
-    The client itself notices only connections that are closed, not those that fall silent, as
-    they do when a machine sleeps or a router forgets them.
+    The client makes a new connection when one ends, but does not notice those that fall silent,
+    as they do when a machine sleeps or a router forgets them.
     """
     while not stop.wait(pulse):
         session = client.current_session
         if session is None or not session.last_pong_tm:
             continue
-        if session.last_ping_tm - session.last_pong_tm > SILENCE:
+        if session.last_ping_tm - session.last_pong_tm > SILENCE and end_connection(client):
             log.warning("connection to Slack fell silent")
-            try:
-                client.connect_to_new_endpoint(force=True)
-            except SLACK_FAILURES as error:
-                log.warning("no new connection yet", error=type(error).__name__)
 
 
 def hang_up(client: SocketModeClient) -> None:
@@ -127,16 +124,25 @@ def hang_up(client: SocketModeClient) -> None:
     """
     client.auto_reconnect_enabled = False
     client.logger.setLevel(logging.CRITICAL)
-    websocket = client.current_session and client.current_session.sock
-    if websocket and websocket.sock:
-        ended = threading.Event()
-        client.on_close_listeners.append(lambda _: ended.set())
-        with suppress(OSError):
-            websocket.sock.shutdown(SHUT_RDWR)
-            ended.wait(CLOSING)
+    ended = threading.Event()
+    client.on_close_listeners.append(lambda _: ended.set())
+    if end_connection(client):
+        ended.wait(CLOSING)
     client.closed = True
     client.message_queue.put(None)  # wakes the thread that would wait a second for a message
     client.close()
+
+
+def end_connection(client: SocketModeClient) -> bool:
+    """Shut the present connection down under the client; return whether there was one."""
+    websocket = client.current_session and client.current_session.sock
+    if not websocket or not websocket.sock:
+        return False
+    try:
+        websocket.sock.shutdown(SHUT_RDWR)
+    except OSError:
+        return False  # it had ended already
+    return True
 
 
 def check_slack(settings: Settings) -> SlackStatus:
@@ -160,14 +166,13 @@ def check_slack(settings: Settings) -> SlackStatus:
     return SlackStatus("ok", f"@{identity.name} in {identity.team}")
 
 
-def _connect(handler: SocketModeHandler) -> bool:
-    """Ask for an address and wait until the connection to it is open."""
-    opened = threading.Event()
-    handler.client.on_open_listeners.append(lambda _: opened.set())
-    try:
-        handler.client.connect()
-    except SLACK_FAILURES as error:
-        raise refusal(error, handler.client.web_client.base_url, APP_REFUSED) from error
+def _connect(client: SocketModeClient, opened: threading.Event) -> bool:
+    """Ask for an address once, and wait until a connection is open; the client tries by itself."""
+    if client.current_session is None:
+        try:
+            client.connect()
+        except SLACK_FAILURES as error:
+            raise refusal(error, client.web_client.base_url, APP_REFUSED) from error
     if not opened.wait(OPENING):
         raise ServiceUnavailableError("Slack opens no connection; check the network.")
     return True

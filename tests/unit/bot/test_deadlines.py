@@ -78,3 +78,27 @@ def test_closing_waits_for_answers_and_then_reports_the_rest() -> None:
 
     assert late.seen == ["stuck"]
     assert stuck.late
+
+
+def test_closing_waits_for_the_reply_under_way() -> None:
+    """A reply that has begun is not cut off, and only the first to reply is told to."""
+    deadlines = Deadlines(60.0, Late())
+    ticket = deadlines.open("question")
+    begun, posted = threading.Event(), threading.Event()
+
+    def reply() -> None:
+        with deadlines.replying(ticket) as first:
+            begun.set()
+            if first:
+                threading.Event().wait(SOON)
+                posted.set()
+
+    worker = threading.Thread(target=reply)
+    worker.start()
+    begun.wait()
+    deadlines.close(grace=0.0)
+
+    assert posted.is_set()
+    worker.join()
+    with deadlines.replying(ticket) as again:
+        assert not again
