@@ -3,17 +3,31 @@
 from typing import Any, TypeVar
 
 from langchain_core.exceptions import OutputParserException
+from langchain_core.runnables.retry import ExponentialJitterParams
 from langchain_openai import ChatOpenAI
-from openai import OpenAIError
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from openai import APIConnectionError, InternalServerError, OpenAIError
+from pydantic import BaseModel, Field, SecretStr
 
 from core.errors import FootnoteError
 from core.settings import Settings
 
-MAX_RETRIES = 1
+ATTEMPTS = 2  # of one call; each gets its share of the time limit
+PAUSE: ExponentialJitterParams = {"initial": 0.2, "max": 0.5}  # seconds between them
+# The client's own retry would wait as long as a 429 asks, up to a minute, with somebody waiting:
+# a rate limit goes straight to the extractive answer instead.
+PASSING = (APIConnectionError, InternalServerError)
 MAX_OUTPUT_TOKENS = 1500
 MAX_CLAIMS = 6
-
+FAILURES = (
+    OpenAIError,
+    OutputParserException,
+    ValueError,
+    # The client takes any 200 for a reply of the right shape, also a sign-in page's.
+    AttributeError,
+    KeyError,
+    TypeError,
+    IndexError,
+)
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -50,8 +64,8 @@ def open_model(settings: Settings, name: str | None = None) -> ChatOpenAI | None
         model=name or settings.openai_model,
         api_key=settings.openai_api_key or SecretStr("none"),
         base_url=settings.openai_base_url,
-        timeout=settings.model_timeout / (MAX_RETRIES + 1),
-        max_retries=MAX_RETRIES,
+        timeout=settings.model_timeout / ATTEMPTS,
+        max_retries=0,
         max_completion_tokens=MAX_OUTPUT_TOKENS,
     )
 
@@ -60,10 +74,16 @@ def ask_model(
     model: ChatOpenAI, messages: list[tuple[str, str]], form: type[Form]
 ) -> tuple[Form, dict[str, int]]:
     """Return the model's reply as `form` and the tokens used; raise ModelError otherwise."""
-    structured = model.with_structured_output(form, method="json_schema", include_raw=True)
+    structured = model.with_structured_output(
+        form, method="json_schema", include_raw=True
+    ).with_retry(
+        retry_if_exception_type=PASSING,
+        stop_after_attempt=ATTEMPTS,
+        exponential_jitter_params=PAUSE,
+    )
     try:
         reply: Any = structured.invoke(messages)
-    except (OpenAIError, OutputParserException, ValidationError, ValueError) as error:
+    except FAILURES as error:
         raise ModelError(_reason(error)) from error
     parsed = reply["parsed"]
     if not isinstance(parsed, form):
@@ -85,6 +105,9 @@ def _reason(error: Exception) -> str:
         "PermissionDeniedError": "the key may not use it",
         "RateLimitError": "its limit is reached",
         "NotFoundError": "it is not known at this address",
+        "InternalServerError": "it has trouble of its own",
+        "BadRequestError": "it does not take such requests",
+        "LengthFinishReasonError": "its reply was cut off",
         "OpenAIRefusalError": "it refused",
     }
     for kind in type(error).__mro__:

@@ -1,17 +1,18 @@
 """Restyles verified claims with the active style model; facts are locked.
 
-The style model may only rewrite. If a number, date, amount or negation differs, or a sentence is
-lost, the unstyled claims are posted and the trace says so.
+The style model may only rewrite. If a number, date, amount, negation or address differs, or a
+sentence is lost, the unstyled claims are posted and the trace says so.
 """
 
 from typing import Any
 
 from langgraph.runtime import Runtime
 
+from graph.addresses import addresses
 from graph.models import ModelError, StyledSentences, ask_model, open_model
 from graph.prompts import style_messages
 from graph.state import State, Tools
-from retrieval.quotes import facts, is_negated
+from retrieval.quotes import NEGATION, facts
 from store.answers import Claim
 from store.model_registry import active_model
 
@@ -48,8 +49,15 @@ def changed_facts(before: list[str], after: list[str]) -> str | None:
     for old, new in zip(before, after, strict=True):
         if facts(old) != facts(new):
             return "a number, date or amount changed"
-        if is_negated(old) != is_negated(new):
+        if _negations(old) != _negations(new):
             return "a negation changed"
-        if not new.strip() or "://" in new or "<" in new:
-            return "a sentence was lost or a link was added"
+        if addresses(old) != addresses(new):
+            return "an address changed"
+        if not new.strip():
+            return "a sentence was lost"
     return None
+
+
+def _negations(text: str) -> int:
+    """Count them: "not … unless" without its "unless" is negated still, and says another thing."""
+    return len(NEGATION.findall(text))

@@ -5,7 +5,9 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
+from graph.addresses import addresses
 from graph.state import DraftClaim, State, Tools
+from retrieval.lexical import terms
 from retrieval.quotes import Span, locate, unsupported_reason
 from retrieval.retriever import Retrieval
 from store.answers import Citation, Claim
@@ -50,7 +52,19 @@ def check(claim: DraftClaim, versions: Mapping[int, Version]) -> tuple[Span | No
     if found is None:
         return None, "quote: these words do not stand in the passage"
     span = Span(candidate.start + found.start, candidate.start + found.end)
-    return span, unsupported_reason(claim.text, [version.text[span.start : span.end]])
+    words = version.text[span.start : span.end]
+    return span, _overreach(claim.text, words) or unsupported_reason(claim.text, [words])
+
+
+def _overreach(claim: str, words: str) -> str | None:
+    """Return what a claim holds that no quote can support, or None.
+
+    An answerer that obeys a passage instead of quoting it would lead people to an address.
+    """
+    if not terms(claim):
+        return "words: it says nothing that could be checked"
+    added = sorted(addresses(claim) - addresses(words))
+    return f"address: {added[0]} not in the quote" if added else None
 
 
 def cite(
