@@ -3,30 +3,43 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
 SECRET = re.compile(
-    r"xox[a-z]-[\w-]+|xapp-[\w-]+|sk-[\w-]{8,}|(?<=://)[^\s/:@]*:[^\s/@]+(?=@)|Bearer\s+\S+"
+    r"\bxox[a-z]-[\w-]+|\bxapp-[\w-]+|\bsk-[\w-]{8,}|(?<=://)[^\s/:@]*:[^\s/@]+(?=@)"
+    r"|Bearer\s+[^\s\"']+|(?<=hooks\.slack\.com/)[^\s\"']+|(?<=password=)[^\s&\"']+",
+    re.IGNORECASE,
 )
 BODY_FIELDS = frozenset({"text", "question", "answer", "quote", "body", "content", "message"})
 
 
 def _redact(value: object) -> object:
-    return SECRET.sub("[secret]", value) if isinstance(value, str) else value
+    """Return JSON types without secrets and bodies; what JSON lacks is shown as its words."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _redact_field(str(name), inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redact(inner) for inner in value]
+    return SECRET.sub("[secret]", str(value))
+
+
+def _redact_field(name: str, value: object) -> object:
+    if name in BODY_FIELDS and value is not None:
+        return f"[{len(str(value))} characters]"
+    return _redact(value)
 
 
 def protect(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Blank secrets in every value and replace message bodies by their length."""
+    """Blank secrets in every value, however deep, and replace message bodies by their length."""
     for name, value in event.items():
-        if name in BODY_FIELDS and isinstance(value, str):
-            event[name] = f"[{len(value)} characters]"
-        else:
-            event[name] = _redact(value)
+        if not name.startswith("_"):  # the standard library's record, taken out further on
+            event[name] = _redact_field(name, value)
     return event
 
 

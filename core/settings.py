@@ -7,6 +7,7 @@ from pathlib import Path
 import platformdirs
 from dotenv.parser import parse_stream
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import ConfigurationError
@@ -17,9 +18,12 @@ ENV_FILE_VARIABLE = "FOOTNOTE_ENV_FILE"
 
 
 class Settings(BaseSettings):
-    """All settings; frozen. Names in the environment are the aliases, in any case."""
+    """All settings; frozen. Names in the environment are the aliases, in any case.
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    A blank one (`NAME=`, as in a commented sample) counts as not set wherever it stands.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     home: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("footnote", appauthor=False)),
@@ -55,7 +59,7 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _blank_is_unset(cls, value: object, info: object) -> object:
-        """Treat `NAME=` in `.env` as not set, as people expect of a commented sample."""
+        """Treat a name with only spaces behind it like one with nothing: as not set."""
         if isinstance(value, str):
             value = value.strip()
             if not value:
@@ -66,7 +70,10 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:
+            raise PydanticCustomError("home", "there is no such user's folder") from error
 
     @field_validator("slack_api_url")
     @classmethod
@@ -94,8 +101,10 @@ def _check_env_file(path: Path) -> None:
         with path.open(encoding="utf-8") as stream:
             for binding in parse_stream(stream):
                 if binding.error or (binding.key is not None and binding.value is None):
+                    written = binding.original.string
+                    blank = written[: len(written) - len(written.lstrip())].count("\n")
                     raise ConfigurationError(
-                        f"Line {binding.original.line} of {path} cannot be read; "
+                        f"Line {binding.original.line + blank} of {path} cannot be read; "
                         "write every setting as NAME=value."
                     )
     except UnicodeDecodeError as error:
@@ -106,12 +115,7 @@ def _check_env_file(path: Path) -> None:
 
 def _problems(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_input=False, include_url=False):
-        name = str(problem["loc"][0]) if problem["loc"] else "a setting"
-        alias = (
-            Settings.model_fields[name].validation_alias if name in Settings.model_fields else 0
-        )
-        shown = alias.choices[0] if isinstance(alias, AliasChoices) else name
-        yield f"{shown}: {problem['msg']}"
+        yield f"{problem['loc'][0]}: {problem['msg']}"
 
 
 def load_settings(env_file: Path | None = None) -> Settings:
@@ -135,11 +139,16 @@ def load_settings(env_file: Path | None = None) -> Settings:
 def settings() -> Settings:
     """Return this process's settings: the environment over `.env` beside pyproject.toml.
 
-    `FOOTNOTE_ENV_FILE` names another file; empty means none. Raises ConfigurationError.
+    `FOOTNOTE_ENV_FILE` names another file, which must exist; empty means none. Raises
+    ConfigurationError.
     """
     import os  # noqa: PLC0415 - the only place that asks the environment for a name
 
     named = os.environ.get(ENV_FILE_VARIABLE)
     if named is None:
         return load_settings(ROOT / ".env")
+    if named and not Path(named).exists():
+        raise ConfigurationError(
+            f"{ENV_FILE_VARIABLE} names {named}, which does not exist; correct it or unset it."
+        )
     return load_settings(Path(named) if named else None)

@@ -1,0 +1,40 @@
+"""The Celery app's promises: acknowledge late, keep no results, take any broker."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from core.tasks import HARD_TIME_LIMIT, VISIBILITY_TIMEOUT, celery, configure_broker
+
+
+@pytest.fixture
+def _restored() -> Iterator[None]:
+    kept = celery.conf.broker_url, celery.conf.broker_transport_options
+    yield
+    celery.conf.broker_url, celery.conf.broker_transport_options = kept
+
+
+@pytest.mark.usefixtures("_restored")
+def test_redis_is_used_as_it_is() -> None:
+    """A Redis address is the broker's, and a message comes back only after its task's limit."""
+    app = configure_broker("redis://localhost:6379/0")
+    assert app.conf.broker_url == "redis://localhost:6379/0"
+    assert app.conf.broker_transport_options == {"visibility_timeout": VISIBILITY_TIMEOUT}
+    assert VISIBILITY_TIMEOUT > HARD_TIME_LIMIT
+
+
+@pytest.mark.usefixtures("_restored")
+@pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
+def test_postgres_carries_wake_ups_where_no_redis_is(scheme: str) -> None:
+    """A Postgres address becomes kombu's transport, which can be imported and polls often."""
+    app = configure_broker(f"{scheme}://u:p@localhost/x")
+    assert app.conf.broker_url == f"sqla+{scheme}://u:p@localhost/x"
+    assert app.conf.broker_transport_options == {"polling_interval": 0.1}
+    assert app.connection().transport_cls.startswith("sqla")
+
+
+def test_a_killed_worker_loses_no_task() -> None:
+    """Tasks are acknowledged when done, given back when their process dies, one at a time."""
+    conf = celery.conf
+    assert (conf.task_acks_late, conf.task_reject_on_worker_lost) == (True, True)
+    assert (conf.worker_prefetch_multiplier, conf.accept_content) == (1, ["json"])
