@@ -1,10 +1,14 @@
 """The entry of every command, and the one place where failures become a sentence."""
 
 import importlib
+import io
+import os
 import signal
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import NoReturn, TextIO, cast
 
 import click
 from sqlalchemy.exc import OperationalError
@@ -21,7 +25,7 @@ COMMANDS = {
     "documents": "List the documents in force.",
     "doctor": "Check every part and say how to mend it.",
     "trace": "Show how a kept answer came about.",
-    "members": "List and set who may read what.",
+    "members": "Show and set who may read what.",
     "eval": "Measure retrieval and answers on questions of your own.",
     "web": "Serve the page (what `up` and production run).",
     "worker": "Run the Celery worker with its relay (what `up` and production run).",
@@ -64,17 +68,39 @@ def footnote() -> None:
     """Footnote answers from your policies and quotes the exact words."""
 
 
-def open_log() -> TextIO:
+class CommandLog(io.TextIOBase):
+    """The log of commands, made by the first line written to it: most leave none."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._stream: TextIO | None = None
+
+    def write(self, line: str) -> int:
+        """Append to the file; to standard error where there can be none."""
+        if self._stream is None:
+            self._stream = self._open()
+        return self._stream.write(line)
+
+    def _open(self) -> TextIO:
+        folder = self._home / "logs"
+        try:
+            make_folder(self._home, HOME_MODE)
+            folder.mkdir(exist_ok=True)
+            return (folder / "commands.log").open("a", encoding="utf-8")
+        except OSError:
+            return sys.stderr
+
+    def flush(self) -> None:
+        """Let what was written reach the file."""
+        if self._stream is not None:
+            self._stream.flush()
+
+
+def open_log(arguments: Sequence[str]) -> TextIO:
     """Return where this process logs: services to their standard error, commands to a file."""
-    if len(sys.argv) > 1 and sys.argv[1] in SERVICES:
+    if arguments[:1] and arguments[0] in SERVICES:
         return sys.stderr
-    folder = settings().home / "logs"
-    try:
-        make_folder(settings().home, HOME_MODE)
-        folder.mkdir(exist_ok=True)
-        return (folder / "commands.log").open("a", encoding="utf-8")
-    except OSError:
-        return sys.stderr
+    return cast("TextIO", CommandLog(settings().home))
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
@@ -83,20 +109,35 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> NoReturn:
     """Run one command; every failure ends in one sentence on standard error."""
-    signal.signal(signal.SIGTERM, _interrupt)  # so that what is held is released
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may have no “ or ✓
+    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal, too: what is held is released
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     try:
-        configure_logs(settings().log_level, open_log())
+        configure_logs(settings().log_level, open_log(sys.argv[1:]))
         footnote(prog_name="footnote", standalone_mode=False)
+        sys.stdout.flush()
         sys.exit(0)
     except click.exceptions.Exit as ended:
         sys.exit(ended.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "footnote"
+        reason = error.format_message().rstrip(".")
+        click.echo(f"Error: {reason}. See {command} --help.", err=True)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        sys.stdout = None  # whoever read our output has left; there is nobody to tell
+        # Whoever read our output has left; what is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except FootnoteError as error:
         click.echo(f"Error: {error}", err=True)

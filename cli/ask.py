@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from cli.agent import local_agent
 from cli.runtime import Moment, open_runtime
-from cli.show import answer_lines
+from cli.show import answer_lines, print_json
 from core.errors import ConfigurationError
 from graph.state import Question, Turn
 from store.access import OPERATOR_ACCESS, Access, Member, Place, access_of
@@ -23,8 +24,9 @@ ROLES = {"customer": "asker", "user": "asker", "asker": "asker"}
 @click.argument("question")
 @click.option(
     "--history",
-    type=click.Path(path_type=Path, allow_dash=True),
-    help="Earlier turns: a JSON file of [{role, text}, …], or the JSON itself.",
+    metavar="FILE|JSON",
+    help="Earlier turns: a JSON file of [{role, text}, …] (- reads it from standard input), or"
+    " the JSON itself.",
 )
 @click.option("--user", metavar="ID", help="Ask as this person; unknown people see external only.")
 @click.option("--channel", metavar="ID", help="Answer as if seen in this channel.")
@@ -32,7 +34,7 @@ ROLES = {"customer": "asker", "user": "asker", "asker": "asker"}
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def ask(
     question: str,
-    history: Path | None,
+    history: str | None,
     user: str | None,
     channel: str | None,
     as_of: datetime | None,
@@ -44,10 +46,10 @@ def ask(
         raise ConfigurationError('The question is empty; write it in quotes: ask "…".')
     if len(question) > MAX_QUESTION:
         raise ConfigurationError(f"The question is longer than {MAX_QUESTION} characters.")
-    turns = read_history(str(history)) if history is not None else ()
+    turns = read_history(history) if history is not None else ()
     with open_runtime() as runtime:
         member = find_member(runtime.engine, runtime.workspace_id, user) if user else None
-        answer = runtime.agent().answer(
+        answer = local_agent(runtime).answer(
             Question(
                 text=question,
                 user_id=user,
@@ -57,7 +59,7 @@ def ask(
             )
         )
     if as_json:
-        click.echo(json.dumps(answer.to_json(), ensure_ascii=False, indent=2))
+        print_json(answer.to_json())
     else:
         click.echo("\n".join(answer_lines(answer)))
         if user and member is None:

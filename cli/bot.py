@@ -9,6 +9,7 @@ import click
 from bot.client import Identity
 from bot.people import StoredMembers
 from bot.socket import run_socket_mode
+from cli.agent import local_agent
 from cli.runtime import end_with_parent, open_runtime
 
 
@@ -29,7 +30,7 @@ def bot(ready_file: Path | None) -> None:
         members = StoredMembers(runtime.engine, runtime.workspace_id)
         run_socket_mode(
             runtime.settings,
-            runtime.agent(),
+            local_agent(runtime),
             members,
             stop,
             connected=connected,

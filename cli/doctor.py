@@ -1,6 +1,5 @@
 """`footnote doctor`: every part, whether it works, what it guarantees, how to mend it."""
 
-import json
 import platform
 import sys
 import time
@@ -15,6 +14,7 @@ from sqlalchemy import text
 
 from bot.socket import check_slack
 from cli.runtime import database_url
+from cli.show import print_json
 from core.broker import find_redis_server
 from core.errors import FootnoteError
 from core.settings import Settings, settings
@@ -49,7 +49,7 @@ def doctor(as_json: bool) -> None:
         if not as_json:
             click.echo(f"{check.part:<12}{check.state:<9}{check.detail}")
     if as_json:
-        click.echo(json.dumps({"checks": [asdict(c) for c in checks]}, ensure_ascii=False))
+        print_json({"checks": [asdict(check) for check in checks]})
     if any(check.state == "error" for check in checks):
         raise click.exceptions.Exit(1)
 

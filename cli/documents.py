@@ -1,12 +1,11 @@
 """`footnote documents`: what there is to answer from."""
 
-import json
 from datetime import UTC, datetime
 
 import click
 
 from cli.runtime import Moment, open_runtime
-from cli.show import day
+from cli.show import day, print_json
 from store.access import OPERATOR_ACCESS
 from store.search import versions_in_force
 
@@ -34,7 +33,7 @@ def documents(as_of: datetime | None, as_json: bool) -> None:
             }
             for version in versions
         ]
-        click.echo(json.dumps({"documents": rows}, ensure_ascii=False, indent=2))
+        print_json({"documents": rows})
         return
     for version in versions:
         since = f"v{version.number}, in force since {day(version.effective_from)}"

@@ -1,6 +1,5 @@
 """`footnote eval`: measures on a set of questions with gold quotes."""
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.runtime import Runtime, open_runtime
+from cli.show import print_json
 from evaluation.answers import AnswerReport, evaluate_answers
 from evaluation.cases import Dataset, load_dataset
 from evaluation.corpus import ingest_dataset
@@ -54,7 +54,10 @@ def eval_retrieval(path: Path, limit: int | None, as_json: bool) -> None:
     with bench(path, limit, quiet=as_json) as ready:
         retriever = Retriever(ready.runtime.engine, ready.workspace_id, ready.runtime.embedder)
         report = evaluate_retrieval(ready.dataset, retriever, ready.versions, ready.progress)
-    click.echo(json.dumps(report.to_json(), indent=2) if as_json else "\n".join(table(report)))
+    if as_json:
+        print_json(report.to_json())
+    else:
+        click.echo("\n".join(table(report)))
 
 
 @evaluate.command("answers")
@@ -74,7 +77,10 @@ def eval_answers(path: Path, limit: int | None, as_json: bool) -> None:
             ready.versions,
             ready.progress,
         )
-    click.echo(json.dumps(report.to_json(), indent=2) if as_json else "\n".join(lines(report)))
+    if as_json:
+        print_json(report.to_json())
+    else:
+        click.echo("\n".join(lines(report)))
 
 
 @contextmanager

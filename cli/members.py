@@ -1,15 +1,17 @@
 """`footnote members`: who may read what, until Slack's own directory is asked."""
 
-import json
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
 from cli.ingest import check_audience
 from cli.runtime import open_runtime
+from cli.show import print_json
 from core.errors import NotFoundError
 from store.access import Member
 from store.members import find_member, save_member
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
@@ -26,27 +28,44 @@ def members() -> None:
     show_default=True,
 )
 @click.option("--principal", multiple=True, help="group:<id> or channel:<id>; repeatable.")
+@json_option
 def set_member(
-    user_id: str, standing: Literal["member", "guest", "foreign"], principal: tuple[str, ...]
+    user_id: str,
+    standing: Literal["member", "guest", "foreign"],
+    principal: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Set what USER_ID is and the groups and channels they are in."""
     check_audience(principal)
+    member = Member(user_id, standing, frozenset(principal))
     with open_runtime() as runtime:
-        member = Member(user_id, standing, frozenset(principal))
         save_member(runtime.engine, runtime.workspace_id, member)
-    click.echo(f"{user_id} is a {standing}{''.join(f', {p}' for p in principal)}.")
+    show(member, as_json)
 
 
 @members.command("show")
 @click.argument("user_id")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def show_member(user_id: str, as_json: bool) -> None:
     """Show what is kept about USER_ID."""
     with open_runtime() as runtime:
         member = find_member(runtime.engine, runtime.workspace_id, user_id)
     if member is None:
-        raise NotFoundError(f"{user_id} is not known here, and so sees external documents only.")
-    kept = {"standing": member.standing, "principals": sorted(member.principals)}
-    click.echo(
-        json.dumps(kept) if as_json else f"{user_id}: {kept['standing']} {kept['principals']}"
-    )
+        raise NotFoundError(
+            f"{user_id} is not known here, and so sees external documents only; members set"
+            " makes them known."
+        )
+    show(member, as_json)
+
+
+def show(member: Member, as_json: bool) -> None:
+    """Print what is kept about a person."""
+    kept: dict[str, Any] = {
+        "user": member.user_id,
+        "standing": member.standing,
+        "principals": sorted(member.principals),
+    }
+    if as_json:
+        print_json(kept)
+    else:
+        click.echo(", ".join([f"{member.user_id} is a {member.standing}", *kept["principals"]]))

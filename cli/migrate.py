@@ -3,11 +3,17 @@
 import click
 
 from cli.runtime import open_runtime
+from cli.show import print_json
 from store.schema import current_revision
 
 
 @click.command()
-def migrate() -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def migrate(as_json: bool) -> None:
     """Bring the database's tables to this version's revision."""
     with open_runtime() as runtime:
-        click.echo(f"The database is at revision {current_revision(runtime.engine)}.")
+        revision = current_revision(runtime.engine)
+    if as_json:
+        print_json({"revision": revision})
+    else:
+        click.echo(f"The database is at revision {revision}.")

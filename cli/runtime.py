@@ -1,4 +1,4 @@
-"""What commands share: the database (embedded or given), the workspace, the agent."""
+"""What commands share: the database (embedded or given), the workspace, the embedder."""
 
 import os
 import threading
@@ -14,7 +14,6 @@ import psutil
 from sqlalchemy import Engine
 
 from core.settings import Settings, settings
-from graph.graph import Agent, open_agent
 from ingestion.ingest import Ingester
 from retrieval.embeddings import Embedder, open_embedder
 from store.embedded import EmbeddedPostgres
@@ -42,10 +41,6 @@ class Runtime:
     def embedder(self) -> Embedder:
         """The configured embedder, loaded at first use."""
         return open_embedder(self.settings, threads=min(2, os.cpu_count() or 1))
-
-    def agent(self) -> Agent:
-        """Compose the agent of the local workspace."""
-        return open_agent(self.settings, self.engine, self.workspace_id, self.embedder)
 
     def ingester(self) -> Ingester:
         """Compose the ingester of the local workspace."""

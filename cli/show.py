@@ -1,13 +1,24 @@
 """Answers as text for a terminal, as in print: superscript marks and footnotes below."""
 
+import json
+import sys
 import textwrap
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
+
+import click
 
 from store.answers import Answer, Citation
 
 WIDTH = 96
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def print_json(value: Any) -> None:
+    """Print JSON for another program; letters are escaped where the output has no UTF-8."""
+    plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
+    click.echo(json.dumps(value, ensure_ascii=plain, indent=2))
 
 
 def mark(number: int) -> str:
@@ -75,5 +86,6 @@ def _footer(answer: Answer) -> str:
     parts = [f"answered in {answer.seconds * 1000:.0f} ms"]
     if drafted:
         parts.append(f"{len(answer.claims)} of {drafted} claims verified")
-    parts.append(f"trace {answer.id}")
+    kept = answer.outcome != "error"  # what could not be finished has no trace
+    parts.append(f"trace {answer.id}" if kept else f"reference {answer.reference}")
     return " " + " · ".join(parts)

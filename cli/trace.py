@@ -1,12 +1,11 @@
 """`footnote trace`: how a kept answer came about."""
 
-import json
 from collections.abc import Iterator
 
 import click
 
 from cli.runtime import open_runtime
-from cli.show import answer_lines, printable
+from cli.show import answer_lines, print_json, printable
 from core.errors import NotFoundError
 from store.answers import Answer, find_answer
 
@@ -21,8 +20,7 @@ def trace(answer_id: str, as_json: bool) -> None:
     if answer is None:
         raise NotFoundError(f"There is no answer {answer_id}; the id stands behind “trace”.")
     if as_json:
-        shown = answer.to_json() | {"trace": answer.trace}
-        click.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        print_json(answer.to_json() | {"trace": answer.trace})
     else:
         click.echo("\n".join(trace_lines(answer)))
 

@@ -9,6 +9,7 @@ import click
 from sqlalchemy import Engine
 
 from admin.app import create_app, listen, serve_on
+from cli.agent import local_agent
 from cli.runtime import end_with_parent, open_runtime
 from store.access import OPERATOR_ACCESS
 from store.documents import Block, Version, read_blocks, read_versions
@@ -48,4 +49,4 @@ def web(host: str) -> None:
         library = Library(runtime.engine, runtime.workspace_id)
         names = {"127.0.0.1", "localhost", "[::1]", urlsplit(config.page_url).hostname or host}
         with listen(host, config.port) as listener:
-            serve_on(create_app(runtime.agent(), library, sorted(names)), listener)
+            serve_on(create_app(local_agent(runtime), library, sorted(names)), listener)
