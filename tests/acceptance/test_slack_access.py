@@ -1,0 +1,99 @@
+"""Who may read what: the access that questions from Slack carry."""
+
+from typing import Any
+
+import pytest
+
+from store.access import EVERYONE, EXTERNAL, Access, Member
+from tests.acceptance.slack_face import Answerer, KeptMembers
+from tests.fakes.slack import SlackServer
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.mark.parametrize(
+    ("details", "standing"),
+    [
+        pytest.param({"is_restricted": True}, "guest", id="guest"),
+        pytest.param({"is_ultra_restricted": True}, "guest", id="single-channel guest"),
+        pytest.param({"team_id": "T0OTHER001", "is_stranger": True}, "foreign", id="stranger"),
+        pytest.param({"team_id": "T0OTHER001"}, "foreign", id="other organisation"),
+    ],
+)
+@pytest.mark.usefixtures("bot")
+def test_outsiders_read_only_what_is_external(
+    slack: SlackServer,
+    answerer: Answerer,
+    members: KeptMembers,
+    details: dict[str, Any],
+    standing: str,
+) -> None:
+    """Guests and people of other organisations ask with external access, in private too."""
+    outsider = slack.add_user("eve", **details).id
+    slack.join(slack.general, outsider)
+    slack.say(slack.general, outsider, slack.mention("sale?"))
+    slack.wait_for_messages(slack.general)
+    slack.slash("/cite", "sale?", slack.general, outsider).wait_for_posts()
+
+    assert {question.access.asker for question in answerer.asked} == {frozenset({EXTERNAL})}
+    assert members.kept[outsider].standing == standing
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_member_asks_with_full_access(slack: SlackServer, answerer: Answerer) -> None:
+    """A full member reads what everyone may; a channel adds what its own members may read."""
+    slack.say(slack.dm(slack.alice), slack.alice, "sale?")
+    slack.wait_for_messages(slack.dm(slack.alice))
+    slack.say(slack.general, slack.alice, slack.mention("sale?"))
+    slack.wait_for_messages(slack.general)
+
+    alone = frozenset({EVERYONE, EXTERNAL})
+    here = alone | {f"channel:{slack.general}"}
+    assert [question.access for question in answerer.asked] == [
+        Access(asker=alone, place=alone),
+        Access(asker=here, place=here),
+    ]
+    assert len(slack.calls("users.info")) == 1
+
+
+@pytest.mark.usefixtures("bot")
+def test_groups_kept_about_a_member_stay(
+    slack: SlackServer, answerer: Answerer, members: KeptMembers
+) -> None:
+    """Learning a person's standing does not forget the groups they are in."""
+    members.save(Member(slack.alice, "foreign", frozenset({"group:S1"})))
+    slack.say(slack.dm(slack.alice), slack.alice, "sale?")
+    slack.wait_for_messages(slack.dm(slack.alice))
+
+    assert members.kept[slack.alice] == Member(slack.alice, "member", frozenset({"group:S1"}))
+    assert "group:S1" in answerer.asked[0].access.asker
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_person_slack_does_not_know_of_is_external(
+    slack: SlackServer, answerer: Answerer, members: KeptMembers
+) -> None:
+    """Who cannot be looked up reads only what is external, and nothing is kept about them."""
+    slack.fail("users.info", "user_not_found")
+    slack.say(slack.dm(slack.alice), slack.alice, "sale?")
+    slack.wait_for_messages(slack.dm(slack.alice))
+
+    assert answerer.asked[0].access.asker == frozenset({EXTERNAL})
+    assert members.kept == {}
+
+
+@pytest.mark.parametrize("trouble", ["shared with others", "unknown"])
+@pytest.mark.usefixtures("bot")
+def test_a_channel_others_may_see_shows_only_what_is_external(
+    slack: SlackServer, answerer: Answerer, trouble: str
+) -> None:
+    """In a channel shared with others, or of which nothing can be learnt, answers are external."""
+    place = slack.add_channel(
+        "deals", [slack.alice], is_ext_shared=trouble == "shared with others"
+    )
+    if trouble == "unknown":
+        slack.fail("conversations.info", "channel_not_found")
+    slack.say(place.id, slack.alice, slack.mention("sale?"))
+    slack.wait_for_messages(place.id)
+
+    assert answerer.asked[0].access.place == frozenset({EXTERNAL})
