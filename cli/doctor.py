@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import click
-import redis
 from openai import OpenAI, OpenAIError
 from sqlalchemy import text
 
 from bot.socket import check_slack
+from cli.brokers import given_redis, has_embedded_redis, redis_version
 from cli.runtime import database_url
 from cli.show import print_json
 from core.broker import find_redis_server
@@ -105,25 +105,25 @@ def _postgres(config: Settings) -> tuple[State, str]:
 
 def _broker(config: Settings) -> tuple[State, str]:
     kept = "jobs are kept in Postgres, a lost broker loses none"
-    if config.redis_url is not None:
-        return _given_redis(config.redis_url.get_secret_value(), kept)
-    program = find_redis_server()
-    if program is not None:
-        return "ok", f"embedded Redis while `up` runs ({program}); {kept}"
+    url = given_redis(config)
+    if url is not None:
+        return "ok", f"Redis {redis_version(url)} at REDIS_URL; {kept}"
+    if has_embedded_redis(config):
+        return "ok", f"embedded Redis while `up` runs ({find_redis_server()}); {kept}"
+    if config.broker == "redis":
+        return "error", (
+            "FOOTNOTE_BROKER wants a Redis and there is none: install redis-server or set"
+            " REDIS_URL."
+        )
+    more = (
+        "unset FOOTNOTE_BROKER"
+        if config.broker == "postgres"
+        else "install redis-server or set REDIS_URL"
+    )
     return "limited", (
         f"sqlalchemy transport on Postgres: {kept}, but they start up to 0.1 s later. For more,"
-        " install redis-server or set REDIS_URL."
+        f" {more}."
     )
-
-
-def _given_redis(url: str, kept: str) -> tuple[State, str]:
-    try:
-        with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
-            version = client.info("server")["redis_version"]
-    except (redis.RedisError, ValueError) as error:
-        reason = type(error).__name__
-        return "error", f"REDIS_URL does not answer ({reason}); check it, or unset it."
-    return "ok", f"Redis {version} at REDIS_URL; {kept}"
 
 
 def _embedder(config: Settings) -> tuple[State, str]:

@@ -91,7 +91,8 @@ def bench(path: Path, limit: int | None, *, quiet: bool) -> Iterator[Bench]:
         dataset = replace(dataset, cases=dataset.cases[:limit])
     console = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with open_runtime() as runtime, Progress(*columns, console=console, transient=True) as bar:
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with open_runtime() as runtime, bar:
         ingesting, asking = bar.add_task("Ingesting"), bar.add_task("Asking")
         workspace_id, refused = ingest_dataset(
             runtime.engine,

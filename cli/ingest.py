@@ -1,6 +1,5 @@
 """`footnote ingest`: files and folders into the knowledge base."""
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,12 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.runtime import Runtime, open_runtime
+from cli.show import print_json
 from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError
 from ingestion.errors import FileTooLargeError
 from ingestion.ingest import media_type
 from ingestion.jobs import run_file_job, submit_file
 from ingestion.sniff import MAX_FILE_SIZE
-from store.jobs import find_job
+from store.jobs import find_job, sweep
 from store.publish import File
 
 FOLLOW_TIMEOUT = 300.0  # seconds to wait for a worker that took the file
@@ -41,7 +41,7 @@ def ingest(paths: tuple[Path, ...], audience: tuple[str, ...], as_json: bool) ->
         outcomes = ingest_files(runtime, files, audience or None, quiet=as_json)
     failed = [outcome for outcome in outcomes if "error" in outcome]
     if as_json:
-        click.echo(json.dumps({"files": outcomes}, ensure_ascii=False, indent=2))
+        print_json({"files": outcomes})
     else:
         click.echo(totals(outcomes))
     if failed:
@@ -95,7 +95,9 @@ def ingest_files(
     console = Console(stderr=True, quiet=quiet)
     outcomes = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         task = progress.add_task("Ingesting", total=len(files))
         for path, name in files:
             progress.update(task, description=name[-40:])
@@ -115,23 +117,29 @@ def _ingest_one(
             raise FileTooLargeError(name, MAX_FILE_SIZE)
         file = File(name, media_type(name), path.read_bytes())
         job_id = submit_file(runtime.engine, runtime.workspace_id, file, audience)
-        report = run_file_job(runtime.ingester(), job_id)
-        return report.to_json() if report else follow(runtime, name, job_id)
+        return run_or_follow(runtime, name, job_id)
     except FootnoteError as error:
         return {"file": name, "error": str(error)}
     except OSError as error:
         return {"file": name, "error": f"{name} cannot be read: {error.strerror}."}
 
 
-def follow(runtime: Runtime, name: str, job_id: int) -> dict[str, Any]:
-    """Wait for a job that a worker took, and return its outcome."""
+def run_or_follow(runtime: Runtime, name: str, job_id: int) -> dict[str, Any]:
+    """Do a job here, or wait for the worker that took it; return its outcome.
+
+    A job whose worker was killed is taken over once its lease has run out.
+    """
     deadline = time.monotonic() + FOLLOW_TIMEOUT
     while time.monotonic() < deadline:
+        report = run_file_job(runtime.ingester(), job_id)
+        if report is not None:
+            return report.to_json()
         job = find_job(runtime.engine, job_id)
         if job is not None and job.state == "succeeded" and job.result is not None:
             return job.result
         if job is not None and job.state == "failed":
             return {"file": name, "error": job.error or f"{name} could not be ingested."}
+        sweep(runtime.engine)  # there may be no `up` that does
         time.sleep(FOLLOW_EVERY)
     raise ServiceUnavailableError(
         f"{name} is still being worked on by a worker (job {job_id}); look again later."

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import sys
 import time
 import urllib.request
@@ -15,10 +16,10 @@ from sqlalchemy import text
 
 from admin.app import listen
 from bot.socket import check_slack
+from cli.brokers import broker, broker_name
 from cli.ingest import find_files, ingest_files
 from cli.runtime import PARENT_VARIABLE, Runtime, database_url, parent_value
 from cli.services import Service, stop_all
-from core.broker import EmbeddedRedis, find_redis_server
 from core.errors import FootnoteError, ServiceUnavailableError
 from core.settings import ROOT, Settings, settings
 from store.engine import check_server, connect
@@ -47,14 +48,9 @@ def up(samples: bool) -> None:
 
 
 def line(symbol: str, what: str, detail: str = "") -> None:
-    """Print one line of the report, in plain letters where the terminal has no others."""
-    shown = f"  {symbol} {what:<38} {detail}".rstrip()
-    encoding = sys.stdout.encoding or "ascii"
-    try:
-        shown.encode(encoding)
-    except UnicodeEncodeError:
-        shown = shown.encode("ascii", "replace").decode()
-    click.echo(shown)
+    """Print one line of the report at once, also into a pipe."""
+    click.echo(f"  {symbol} {what:<38} {detail}".rstrip())
+    sys.stdout.flush()
 
 
 @contextlib.contextmanager
@@ -63,37 +59,35 @@ def only_one(home: Path, page_url: str) -> Iterator[None]:
     folder = home / "run"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / "up.lock").touch()
     except OSError as error:
         raise ServiceUnavailableError(
             f"{home} cannot be written ({error.strerror}); set FOOTNOTE_HOME to a folder of yours."
         ) from error
     record = folder / "up.json"
+    lock = FileLock(folder / "up.lock", timeout=0)
     try:
-        with FileLock(folder / "up.lock", timeout=0):
-            record.write_text(json.dumps({"pid": os.getpid(), "page": page_url}))
-            yield
-            record.unlink(missing_ok=True)
+        lock.acquire()
     except Timeout as error:
-        known = json.loads(record.read_text()) if record.exists() else {}
         raise AlreadyRunningError(
-            f"Footnote is already running at {known.get('page', page_url)} (process"
-            f" {known.get('pid', 'unknown')}); press Ctrl-C in its terminal to stop it."
+            f"Footnote is already running {_told(record)}; press Ctrl-C in its terminal to stop"
+            " it."
         ) from error
+    try:
+        record.write_text(json.dumps({"pid": os.getpid(), "page": page_url}))
+        yield
+    finally:
+        record.unlink(missing_ok=True)
+        lock.release()
 
 
-@contextlib.contextmanager
-def broker(config: Settings) -> Iterator[str | None]:
-    """Give the broker's address: the configured one, an embedded Redis, or None for Postgres."""
-    if config.redis_url is not None:
-        yield config.redis_url.get_secret_value()
-    elif find_redis_server() is not None:
-        server = EmbeddedRedis(config.home)
-        try:
-            yield server.start()
-        finally:
-            server.stop()
-    else:
-        yield None
+def _told(record: Path) -> str:
+    """Return where another `up` serves, as far as it has written that down."""
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+        return f"at {known['page']} (process {known['pid']})"
+    except (OSError, ValueError, KeyError):
+        return "for this FOOTNOTE_HOME"
 
 
 def run(config: Settings, url: str, redis: str | None, *, samples: bool) -> None:
@@ -118,8 +112,16 @@ def run(config: Settings, url: str, redis: str | None, *, samples: bool) -> None
         next_steps(config)
         watch(services)
     finally:
+        ignore_interrupts()  # half of what follows would leave processes behind
         stop_all(services)
         engine.dispose()
+
+
+def ignore_interrupts() -> None:
+    """Let an impatient second Ctrl-C change nothing."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def make_service(name: str, config: Settings, url: str, redis: str | None) -> Service:
@@ -206,15 +208,6 @@ def is_ready(config: Settings, service: Service) -> bool:
         return False
 
 
-def broker_name(config: Settings, redis: str | None) -> str:
-    """Return what carries messages to the worker, in words."""
-    if config.redis_url is not None:
-        return "Redis at REDIS_URL"
-    if redis is None:
-        return "Postgres (jobs start up to 0.1 s later than with Redis)"
-    return "embedded Redis"
-
-
 def connect_slack(config: Settings, url: str, redis: str | None) -> list[Service]:
     """Start the bot if both tokens work; say why not otherwise."""
     status = check_slack(config)
@@ -226,7 +219,7 @@ def connect_slack(config: Settings, url: str, redis: str | None) -> list[Service
         return []
     service = make_service("bot", config, url, redis)
     service.start()
-    line("✓", "Slack", status.detail)
+    line("✓" if status.state == "ok" else "!", "Slack", status.detail)
     return [service]
 
 

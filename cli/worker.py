@@ -14,9 +14,11 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 import ingestion.tasks  # noqa: F401 - registers its tasks with the app
+from cli.brokers import given_redis
 from cli.runtime import end_with_parent, open_runtime
 from core.errors import ConfigurationError
 from core.logs import logger
+from core.settings import settings
 from core.tasks import QUEUE_NAMES, configure_broker
 from store.jobs import sweep
 from store.outbox import relay, wait_for_messages
@@ -37,13 +39,12 @@ def worker(concurrency: int, queues: str, ready_file: Path | None) -> None:
     unknown = sorted(set(queues.split(",")) - set(QUEUE_NAMES))
     if unknown:
         raise click.BadParameter(f"no such queue: {', '.join(unknown)}", param_hint="--queues")
+    if settings().database_url is None:
+        raise ConfigurationError("A worker needs DATABASE_URL; python3 run.py up sets it.")
     end_with_parent()
     with open_runtime() as runtime:
         url = runtime.engine.url.render_as_string(hide_password=False)
-        redis = runtime.settings.redis_url
-        if runtime.settings.database_url is None:
-            raise ConfigurationError("A worker needs DATABASE_URL; python3 run.py up sets it.")
-        app = configure_broker(redis.get_secret_value() if redis else url)
+        app = configure_broker(given_redis(runtime.settings) or url)
         stop = threading.Event()
         thread = threading.Thread(
             target=announce, args=(runtime.engine, app, stop), name="relay", daemon=True

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from dotenv.parser import parse_stream
@@ -33,6 +34,9 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, validation_alias=AliasChoices("FOOTNOTE_PUBLIC_URL"))
     database_url: SecretStr | None = Field(None, validation_alias=AliasChoices("DATABASE_URL"))
     redis_url: SecretStr | None = Field(None, validation_alias=AliasChoices("REDIS_URL"))
+    broker: Literal["redis", "postgres"] | None = Field(
+        None, validation_alias=AliasChoices("FOOTNOTE_BROKER")
+    )  # what wakes the worker; None takes REDIS_URL, else a redis-server found here, else Postgres
     slack_bot_token: SecretStr | None = Field(
         None, validation_alias=AliasChoices("SLACK_BOT_TOKEN")
     )

@@ -3,10 +3,11 @@
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from core.errors import FootnoteError, NotFoundError
 from ingestion.ingest import Ingester, Report
@@ -16,7 +17,7 @@ from store.publish import File
 
 INGEST_FILE = "ingest_file"
 LEASE = 30.0  # seconds; extended while the work goes on
-EXTEND_EVERY = 10.0  # seconds
+EXTENSIONS = 3  # in the time of one lease
 
 
 def lease_owner() -> str:
@@ -40,20 +41,25 @@ def submit_file(
         return submit(connection, workspace_id, INGEST_FILE, key, payload)
 
 
-def run_file_job(ingester: Ingester, job_id: int) -> Report | None:
+def run_file_job(ingester: Ingester, job_id: int, *, lease: float = LEASE) -> Report | None:
     """Claim a job and ingest its file; None if another process has it or it is done.
 
-    A refused file ends its job as failed, and the error is raised for the caller to show.
+    The claim lasts `lease` seconds, is extended three times in each while this process works,
+    and so runs out soon after it was killed. A refused file ends its job as failed, and the
+    error is raised for the caller to show; so does an interruption.
     """
     owner = lease_owner()
-    job = claim(ingester.engine, job_id, owner, LEASE)
+    job = claim(ingester.engine, job_id, owner, lease)
     if job is None:
         return None
-    with _lease_kept(ingester.engine, job_id, owner):
+    with _lease_kept(ingester.engine, job_id, owner, lease):
         try:
             report = ingester.ingest(_file(ingester, job), job.payload["audience"])
         except FootnoteError as error:
             fail(ingester.engine, job_id, owner, str(error))
+            raise
+        except KeyboardInterrupt:
+            fail(ingester.engine, job_id, owner, f"{job.payload['name']} was interrupted.")
             raise
     succeed(ingester.engine, job_id, owner, report.to_json())
     return report
@@ -67,13 +73,14 @@ def _file(ingester: Ingester, job: Job) -> File:
 
 
 @contextmanager
-def _lease_kept(engine: Engine, job_id: int, owner: str) -> Iterator[None]:
+def _lease_kept(engine: Engine, job_id: int, owner: str, lease: float) -> Iterator[None]:
     """Extend the lease from a thread while the block runs; it ends with the process."""
     done = Event()
 
     def keep() -> None:
-        while not done.wait(EXTEND_EVERY):
-            extend(engine, job_id, owner, LEASE)
+        while not done.wait(lease / EXTENSIONS):
+            with suppress(DBAPIError):  # a database that is away for a moment: the next one counts
+                extend(engine, job_id, owner, lease)
 
     thread = Thread(target=keep, name=f"lease-{job_id}", daemon=True)
     thread.start()
