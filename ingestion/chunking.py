@@ -16,7 +16,10 @@ from store.documents import Block, Chunk, ParsedDocument
 
 TOKEN_LIMIT = 200  # tokens of a passage, without title and headings
 PREFIX_LIMIT = 40  # tokens of title and headings in a chunk's content
-FILL = 0.66  # of the limit that a chunk has at least, where it does not end its section
+# Of the limit, that a chunk has at least where it does not end its section. The wider the range
+# to cut in, the sooner an edited text falls back into the old cuts: measured on long sections,
+# 0.5 renews 1.7 chunks an edit, 0.66 3.3, and finds passages as well.
+FILL = 0.5
 GROUP = 8  # sections that share a chunk are parted at one in eight, told by their words
 PATH_JOINER = " › "
 CHARACTERS_PER_TOKEN = 16  # at most, whatever the tokenizer counts: one "word" may be a megabyte
@@ -106,17 +109,17 @@ class _Cutter:
             if tokens <= self._limit or right - left < 2:
                 yield _Unit(left, right, tokens, block, left == block.start)
                 continue
-            middle = self._middle(left, right)
-            spans += [(middle, right), (left, middle)]
+            spans += reversed(self._halves(left, right))
 
-    def _middle(self, left: int, right: int) -> int:
-        """Return where to halve: after the space nearest before the middle, else after it."""
+    def _halves(self, left: int, right: int) -> list[tuple[int, int]]:
+        """Cut at the space nearest before the middle, else at the first one after it."""
         middle = (left + right) // 2
-        before = self._text.rfind(" ", left, middle)
-        if before > left:
-            return before + 1
-        after = self._text.find(" ", middle, right)
-        return after + 1 if after >= 0 and after + 1 < right else middle
+        space = self._text.rfind(" ", left + 1, middle)
+        if space < 0:
+            space = self._text.find(" ", middle, right - 1)
+        if space < 0:
+            return [(left, middle), (middle, right)]
+        return [(left, space), (space + 1, right)]
 
     def _groups(self, sections: Sequence[_Section]) -> Iterator[list[_Section]]:
         """Put small neighbouring sections with one parent together, where they fit.

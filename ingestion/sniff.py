@@ -234,8 +234,8 @@ def _try(data: bytes, encoding: str) -> str | None:
 
 
 def _accented_share(text: str) -> float:
-    letters = sum(1 for c in text if c.isalpha())
-    return sum(1 for c in text if ord(c) > 127) / max(letters, 1)
+    letters = [c for c in text if c.isalpha()]
+    return sum(1 for c in letters if not c.isascii()) / max(len(letters), 1)
 
 
 def _refuse_control(shown: str, text: str) -> None:

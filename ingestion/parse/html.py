@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingestion.parse.front_matter import head_of, split_front_matter
 from ingestion.parse.marks import Marks, Origin
-from ingestion.parse.numerals import list_marker, raised
+from ingestion.parse.numerals import list_marker, lowered, raised
 from ingestion.parse.styles import Look, StyleSheet, inherit, removed
 from ingestion.parse.visible import Piece, visible
 from ingestion.parse.writer import CanonicalWriter, Head, shorten
@@ -154,8 +154,8 @@ class _Walk:
             return None
         attributes = node.attributes if tag[0] != "-" else {}
         style = self._sheet.style(tag, attributes)
-        if attributes or style:
-            if removed(attributes, style):
+        if attributes or style or tag == "dialog":
+            if removed(tag, attributes, style):
                 self._count_hidden(node)
                 return None
             look = inherit(look, attributes, style)
@@ -164,7 +164,7 @@ class _Walk:
         elif tag == "br":
             self._break()
         elif tag in _RAISED:
-            return _Frame(node, tag, look, self._enter_raised())
+            return _Frame(node, tag, look, self._enter_raised(tag))
         elif tag in _BLOCKS:
             return _Frame(node, tag, look, self._enter_block(node, tag, attributes))
         return _Frame(node, tag, look, None)
@@ -188,15 +188,16 @@ class _Walk:
         if self._breaks == 2 and not self._heading and self._cells is None:
             self._flush()
 
-    def _enter_raised(self) -> Callable[[], None]:
+    def _enter_raised(self, tag: str) -> Callable[[], None]:
         """Keep `10<sup>2</sup>` from reading 102."""
-        before = self._pieces
-        self._pieces = []
+        pieces, start = self._pieces, len(self._pieces)
 
         def leave() -> None:
-            inner = self._pieces
-            text = "".join(part for part, _ in inner).strip()
-            self._pieces = before + (inner if (up := raised(text)) is None else [(up, None)])
+            # A block inside has begun other pieces; a number is not in many.
+            if self._pieces is pieces and 0 < len(pieces) - start <= 2:
+                text = "".join(part for part, _ in pieces[start:]).strip()
+                if (sign := (raised if tag == "sup" else lowered)(text)) is not None:
+                    pieces[start:] = [(sign, None)]
 
         return leave
 

@@ -132,7 +132,8 @@ class _Renderer:
         self._next = None
         kind, _, edge = token.type.rpartition("_")
         if token.type == "inline":
-            yield from self._inline(token, self._origin(token, 0, self._in_cell))
+            origin = self._cell_origin(token) if self._in_cell else self._origin(token, 0)
+            yield from self._inline(token, origin)
         elif token.type in ("fence", "code_block"):
             yield from self._code(token)
         elif token.type == "html_block":
@@ -222,29 +223,39 @@ class _Renderer:
         self._next = None if place is None else place + len(text)
         return mark + escape(text, quote=False)
 
-    def _origin(self, token: Token, skip: int, cell: bool = False) -> Origin:
+    def _origin(self, token: Token, skip: int) -> Origin:
         """Return where the lines of a token's content stand in the source."""
-        if token.map is None:
-            return Origin([0], [None])
         starts: list[int] = []
         places: list[int | None] = []
         position = 0
-        for number, line in enumerate(token.content.split("\n"), token.map[0] + skip):
-            place = self._place_of(line, number, cell) if number < len(self._lines) else None
+        first = (token.map or [len(self._lines)])[0] + skip
+        for number, line in enumerate(token.content.split("\n"), first):
             # The line's end may be two characters in the source: it has no place.
             starts += [position, position + len(line)]
-            places += [place, None]
+            places += [self._place_of(line, number), None]
             position += len(line) + 1
         return Origin(starts, places)
 
-    def _place_of(self, line: str, number: int, cell: bool) -> int | None:
+    def _place_of(self, line: str, number: int) -> int | None:
         """Return where `line`, whose prefix or end may be cut off, stands in line `number`."""
-        start, end = self._lines[number]
-        wanted = line.strip()
-        if cell:
-            since = self._cell[1] if self._cell[0] == number else start
-            found = self._source.find(wanted, since, end)
-            self._cell = (number, max(found, since) + len(wanted))
-        else:
-            found = self._source.rfind(wanted, start, end)
+        if number >= len(self._lines):
+            return None
+        found = self._source.rfind(line.strip(), *self._lines[number])
         return None if found < 0 else found - (len(line) - len(line.lstrip()))
+
+    def _cell_origin(self, token: Token) -> Origin:
+        """Return where a table cell's content stands: after the row's earlier cells."""
+        number = (token.map or [0])[0]
+        start, end = self._lines[number]
+        since = self._cell[1] if self._cell[0] == number else start
+        starts: list[int] = []
+        places: list[int | None] = []
+        position = 0
+        for part in re.split(r"(?=\|)", token.content):  # the source has "\\" before each
+            found = self._source.find(part, since, end)
+            starts.append(position)
+            places.append(None if found < 0 else found)
+            position += len(part)
+            since = max(found + len(part), since)
+        self._cell = (number, since)
+        return Origin(starts, places)

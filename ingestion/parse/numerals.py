@@ -6,7 +6,8 @@ _ROMAN = (
 )  # fmt: skip
 _MAX_ROMAN = 3999
 _RAISED = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
-_MAX_RAISED = 4  # digits; longer numbers are not exponents or footnote marks
+_LOWERED = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
+_MAX_DIGITS = 4  # digits; longer numbers are not exponents or footnote marks
 
 
 def list_marker(number: int, kind: str) -> str:
@@ -22,9 +23,16 @@ def list_marker(number: int, kind: str) -> str:
 
 def raised(text: str) -> str | None:
     """Return a short number in raised digits ("30²", not "302"), or None for anything else."""
-    if 0 < len(text) <= _MAX_RAISED and text.lstrip("+-").isdecimal() and text.isascii():
-        return text.translate(_RAISED)
-    return None
+    return text.translate(_RAISED) if _short_number(text) else None
+
+
+def lowered(text: str) -> str | None:
+    """Return a short number in lowered digits ("H₂O"), or None for anything else."""
+    return text.translate(_LOWERED) if _short_number(text) else None
+
+
+def _short_number(text: str) -> bool:
+    return len(text) <= _MAX_DIGITS and text.lstrip("+-").isdecimal() and text.isascii()
 
 
 def _letters(number: int) -> str:

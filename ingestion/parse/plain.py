@@ -112,11 +112,14 @@ class _Reader:
     def _write_items(self, index: int) -> int:
         """Write the items of one list; a line indented under an item belongs to it."""
         self._group += 1
-        base = self._lines[index].indent
+        first = self._lines[index]
+        base = first.indent
         while index < len(self._lines):
             line = self._lines[index]
             start = None if line.blank else _item(self._source, line)
             if start is None or self._heading_level(index) is not None:
+                break
+            if line.indent <= base and _differ(self._source, line, first):
                 break
             end = self._paragraph_end(index)
             level = min(max(line.indent - base, 0) // 2, 6)
@@ -217,6 +220,12 @@ def _wrap_width(lines: list[_Line]) -> int:
 
 def _short(line: _Line) -> bool:
     return len(line.text) <= MAX_HEADING_LINE and not line.text.endswith(_SENTENCE_END)
+
+
+def _differ(source: str, line: _Line, other: _Line) -> bool:
+    """Return whether one of two items has a bullet and the other a number: different lists."""
+    bullets = [_BULLET.match(source, item.start, item.end) is not None for item in (line, other)]
+    return bullets[0] != bullets[1]
 
 
 def _item(source: str, line: _Line) -> int | None:

@@ -36,6 +36,7 @@ _NAMED: dict[str, Colour] = {
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _SIMPLE = re.compile(r"(?:[a-z][\w-]*|\*)?(?:[.#][\w-]+)?", re.IGNORECASE)
 _NUMBER = re.compile(r"(-?\d*\.?\d+)(px|pt|em|rem|%|)")
+_COLOUR = re.compile(r"rgba?\([^)]*\)|#?\w+")
 _FAR_AWAY = re.compile(r"-\d{3,}(?:\.\d+)?(?:px|em|rem|pt|%)?")
 
 
@@ -87,10 +88,11 @@ class StyleSheet:
         return merged
 
 
-def removed(attributes: Mapping[str, str | None], style: Declarations) -> bool:
+def removed(tag: str, attributes: Mapping[str, str | None], style: Declarations) -> bool:
     """Return whether an element and all that is in it is not shown at all."""
     return (
         "hidden" in attributes
+        or (tag == "dialog" and "open" not in attributes)
         or (attributes.get("aria-hidden") or "").strip().lower() == "true"
         or style.get("display") == "none"
         or style.get("content-visibility") == "hidden"
@@ -153,8 +155,10 @@ def _text_colour(value: str, look: Look) -> Colour | None:
 def _ground(value: str, look: Look) -> Colour | None:
     if value in ("transparent", "inherit", "none", "initial", "unset"):
         return look.ground
-    # A shorthand may name a colour among other things; a picture hides what colour there is.
-    return next((found for part in value.split() if (found := colour(part))), None)
+    if "url(" in value or "gradient(" in value:
+        return None  # a picture hides what colour there is
+    # A shorthand may name a colour among other things.
+    return next((found for part in _COLOUR.findall(value) if (found := colour(part))), None)
 
 
 def _is_zero(value: str) -> bool:
