@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -69,19 +70,15 @@ def template(server_url: str) -> str:
 @pytest.fixture
 def database_url(server_url: str, template: str) -> Iterator[str]:
     """A database of this test's own with all tables."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    _recreate(server_url, name, template)
-    yield _database(server_url, name)
-    _drop(server_url, name)
+    with _cloned(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
     """A database of this test's own without any table."""
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    _recreate(server_url, name)
-    yield _database(server_url, name)
-    _drop(server_url, name)
+    with _cloned(server_url, "template0") as url:
+        yield url
 
 
 @pytest.fixture
@@ -90,6 +87,15 @@ def engine(database_url: str) -> Iterator[Engine]:
     made = connect(database_url)
     yield made
     made.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_engine(server_url: str, template: str) -> Iterator[Engine]:
+    """An engine on one database for tests that keep to a workspace of their own."""
+    with _cloned(server_url, template) as url:
+        made = connect(url)
+        yield made
+        made.dispose()
 
 
 @pytest.fixture
@@ -123,6 +129,14 @@ def markdown(name: str, text: str) -> File:
 
 def _database(server: str, name: str) -> str:
     return server.rpartition("/")[0] + f"/{name}"
+
+
+@contextmanager
+def _cloned(server: str, template: str) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    _recreate(server, name, template)
+    yield _database(server, name)
+    _drop(server, name)
 
 
 def _recreate(server: str, name: str, template: str = "template0") -> None:
