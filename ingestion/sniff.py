@@ -73,6 +73,7 @@ _XML_START = re.compile(r"\s*<\?xml\b")
 _TAG = re.compile(
     r"</?(?:p|div|h[1-6]|ul|ol|li|table|tr|td|span|br|section|article)\b[^>]*>", re.I
 )
+_FRONT_MATTER_START = re.compile(r"---[ \t]*\r?\n\s*[\w -]+:[^\n]*\n(?:[^\n]*\n){0,200}?---")
 _MARKDOWN_START = re.compile(r"\s*(?:---[ \t]*\r?\n\s*[\w -]+:|#{1,6}[ \t]+\S)")
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w-]{2,30})", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
@@ -259,7 +260,7 @@ def _kind(shown: str, text: str) -> Kind:
         )
     if expected == "html" and not _TAG.search(text):
         return "markdown" if _MARKDOWN_START.match(start) else "plain"
-    if expected == "plain" and _MARKDOWN_START.match(start):
+    if expected == "plain" and _FRONT_MATTER_START.match(start):
         return "markdown"
     if expected is not None:
         return expected

@@ -13,6 +13,7 @@ from ingestion.parse.writer import CanonicalWriter, Head, shorten
 from store.documents import BlockKind
 
 MAX_HEADING_LINE = 100  # characters
+MAX_TITLE_LINE = 160  # characters of a first line that stands alone
 MIN_WRAP = 40  # columns; nobody wraps text narrower
 TITLE_LEVEL = 1
 SECTION_LEVEL = 2
@@ -24,6 +25,7 @@ _NUMBERED = re.compile(
     r"(\s*)(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)][ \t]+(?=\S)|(\s*)\(\w{1,4}\)[ \t]+(?=\S)"
 )
 _SECTION = re.compile(r"\s*(?:section|article|§)?\s*(\d+(?:\.\d+)*)\.?\s+\S", re.IGNORECASE)
+_HASHES = re.compile(r"(#{1,6})[ \t]+(?=\S)")
 _UNDERLINE = re.compile(r"\s*(={3,}|-{3,}|~{3,})\s*")
 _RULE = re.compile(r"\s*(?:[-=_*~#]\s*){3,}")
 
@@ -74,12 +76,14 @@ class _Reader:
         if self._underlined(index):
             return self._write_heading(index, TITLE_LEVEL, 2)
         alone = index + 1 >= len(self._lines) or self._lines[index + 1].blank
-        deliberate = alone or self._broken_on_purpose(index)
-        if not deliberate or not _short(line) or _item(self._source, line) is not None:
+        if self._hashes(index) or _item(self._source, line) is not None:
             return index
-        if alone and self._skip_blank(index + 1) >= len(self._lines):
-            return index  # a file of one line has text, not a title
-        return self._write_heading(index, TITLE_LEVEL, 1)
+        if alone:
+            # A file of one line has text, not a title.
+            title = self._skip_blank(index + 1) < len(self._lines) and _may_be_title(line)
+        else:
+            title = _short(line) and self._broken_on_purpose(index)
+        return self._write_heading(index, TITLE_LEVEL, 1) if title else index
 
     def _write_block(self, index: int) -> int:
         line = self._lines[index]
@@ -90,17 +94,20 @@ class _Reader:
             return self._write_heading(
                 index, SECTION_LEVEL if mark == "=" else SECTION_LEVEL + 1, 2
             )
+        if (hashes := self._hashes(index)) is not None:
+            return self._write_heading(index, len(hashes[1]), 1, len(hashes[0]))
         if (level := self._heading_level(index)) is not None:
             return self._write_heading(index, level, 1)
         if _item(self._source, line) is not None:
             return self._write_items(index)
         return self._write_paragraph(index)
 
-    def _write_heading(self, index: int, level: int, lines: int) -> int:
+    def _write_heading(self, index: int, level: int, lines: int, skip: int = 0) -> int:
+        """Write a heading of so many lines, of which only the first is seen, after `skip`."""
         line = self._lines[index]
-        self._add("heading", line.start, line.end, line, level=level)
+        self._add("heading", line.start + skip, line.end, line, level=level)
         if level == TITLE_LEVEL and self.title is None:
-            self.title = shorten(visible(line.text))
+            self.title = shorten(visible(self._source[line.start + skip : line.end]))
         return index + lines
 
     def _write_paragraph(self, index: int) -> int:
@@ -145,7 +152,7 @@ class _Reader:
     def _heading_level(self, index: int) -> int | None:
         """Return the level of the heading that line `index` is, or None."""
         line = self._lines[index]
-        if not _short(line) or not (line.text[0].isupper() or not line.text[0].isalpha()):
+        if not _short(line) or line.text[0] == "#" or line.text[0].islower():
             return None
         if index and not self._lines[index - 1].blank and self._lines[index - 1].page == line.page:
             return None
@@ -161,6 +168,14 @@ class _Reader:
             return SECTION_LEVEL
         numbered = section is not None and not _item(self._source, self._lines[following])
         return SECTION_LEVEL if numbered else None
+
+    def _hashes(self, index: int) -> re.Match[str] | None:
+        """Return the "## " of a line that stands alone, as people write in text files too."""
+        line = self._lines[index]
+        neighbours = self._lines[max(index - 1, 0) : index] + self._lines[index + 1 : index + 2]
+        if any(other.text.startswith("#") for other in neighbours):
+            return None  # a row of them is a comment
+        return _HASHES.match(self._source, line.start, line.end)
 
     def _underlined(self, index: int) -> bool:
         if index + 1 >= len(self._lines):
@@ -219,7 +234,19 @@ def _wrap_width(lines: list[_Line]) -> int:
 
 
 def _short(line: _Line) -> bool:
-    return len(line.text) <= MAX_HEADING_LINE and not line.text.endswith(_SENTENCE_END)
+    return (
+        len(line.text) <= MAX_HEADING_LINE
+        and not line.text.endswith(_SENTENCE_END)
+        and any(c.isalnum() for c in line.text)
+    )
+
+
+def _may_be_title(line: _Line) -> bool:
+    return (
+        len(line.text) <= MAX_TITLE_LINE
+        and not line.text.endswith(_SENTENCE_END[:3])
+        and any(c.isalnum() for c in line.text)
+    )
 
 
 def _differ(source: str, line: _Line, other: _Line) -> bool:

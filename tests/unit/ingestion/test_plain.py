@@ -34,6 +34,8 @@ def blocks(source: str) -> list[tuple[str, int, str]]:
         pytest.param(f"Terms\n\n1. Scope\n\n{LONG}\n\n1.1 Places\n{LONG}",
                      [(1, "Terms"), (2, "1. Scope"), (3, "1.1 Places")], id="numbered"),
         pytest.param(f"{LONG}\n\nSale items\n{LONG}", [(2, "Sale items")], id="no title"),
+        pytest.param(f"# Returns\n{LONG}\n\n## Sale\n\n{LONG}\n\n# no\n# no",
+                     [(1, "Returns"), (2, "Sale")], id="hashes"),
     ],
 )  # fmt: skip
 def test_headings_are_told_by_how_they_stand(source: str, headings: list[tuple[int, str]]) -> None:
