@@ -74,10 +74,8 @@ class _Cutter:
         sections = [self._section(blocks) for blocks in _sections(self._document.blocks)]
         ordinal = 0
         for group in self._groups(sections):
-            units = [unit for section in group for unit in section.units]
-            path = _common([section.path for section in group])
-            for part in self._pack(units):
-                yield self._chunk(ordinal, part, path)
+            for part in self._pack([unit for section in group for unit in section.units]):
+                yield self._chunk(ordinal, part)
                 ordinal += 1
 
     def _count(self, start: int, end: int) -> int:
@@ -86,11 +84,13 @@ class _Cutter:
 
     def _section(self, blocks: Sequence[Block]) -> _Section:
         units = tuple(unit for block in blocks for unit in self._units(block))
-        last = blocks[-1]
-        path = last.heading_path
-        if last.kind == "heading":
-            path += (shorten(self._text[last.start : last.end]),)
-        return _Section(units, path)
+        return _Section(units, self._path_in(blocks[-1]))
+
+    def _path_in(self, block: Block) -> tuple[str, ...]:
+        """Return the headings above a block's words, a heading's own included."""
+        if block.kind != "heading":
+            return block.heading_path
+        return (*block.heading_path, shorten(self._text[block.start : block.end]))
 
     def _units(self, block: Block) -> Iterator[_Unit]:
         tokens = self._count(block.start, block.end)
@@ -122,7 +122,7 @@ class _Cutter:
         return [(left, space), (space + 1, right)]
 
     def _groups(self, sections: Sequence[_Section]) -> Iterator[list[_Section]]:
-        """Put small neighbouring sections with one parent together, where they fit.
+        """Put neighbouring sections together where they fit: of one parent, or parent and child.
 
         Whether a section begins a group is told by its own words, so that an edit regroups
         its neighbours only.
@@ -139,7 +139,7 @@ class _Cutter:
     def _joins(self, group: Sequence[_Section], section: _Section) -> bool:
         last = group[-1]
         return (
-            last.path[:-1] == section.path[:-1]
+            section.path[:-1] in (last.path[:-1], last.path)
             and self._hash(section.units[0]) % GROUP != 0
             and sum(part.tokens for part in group) + section.tokens <= self._limit
         )
@@ -177,8 +177,10 @@ class _Cutter:
         leads_in = self._text[before.end - 1] == ":"
         return (2 * after.opens_block + (not leads_in), self._hash(after))
 
-    def _chunk(self, ordinal: int, units: Sequence[_Unit], path: tuple[str, ...]) -> Chunk:
+    def _chunk(self, ordinal: int, units: Sequence[_Unit]) -> Chunk:
         start, end = units[0].start, units[-1].end
+        texts = [unit.block for unit in units if unit.block.kind != "heading"]
+        path = _common([self._path_in(block) for block in texts or [units[-1].block]])
         return Chunk(
             ordinal=ordinal,
             start=start,
