@@ -112,7 +112,9 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may have no “ or ✓
-    for name in ("SIGTERM", "SIGHUP"):  # a closed terminal, too: what is held is released
+    # A closed terminal, too, and a shell that starts us in the background with Ctrl-C ignored:
+    # what is held is released.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _interrupt)
     try:

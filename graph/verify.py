@@ -11,7 +11,7 @@ from retrieval.lexical import terms
 from retrieval.quotes import Span, locate, unsupported_reason
 from retrieval.retriever import Retrieval
 from store.answers import Citation, Claim
-from store.documents import Version, read_versions
+from store.documents import Version, read_block_at, read_versions
 from store.search import Candidate
 
 
@@ -70,7 +70,11 @@ def _overreach(claim: str, words: str) -> str | None:
 def cite(
     candidate: Candidate, version: Version, span: Span, number: int, tools: Tools
 ) -> Citation:
-    """Return the citation of a span, with the version's own words as its quote."""
+    """Return the citation of a span, with the version's own words as its quote.
+
+    The section is the quote's own: a passage may hold several small ones.
+    """
+    block = read_block_at(tools.engine, version.id, span.start)
     viewer = f"{tools.settings.page_url}/documents/{version.id}?start={span.start}&end={span.end}"
     return Citation(
         number=number,
@@ -78,8 +82,8 @@ def cite(
         document=version.document_key,
         title=version.title,
         version=version.number,
-        section=candidate.section,
-        page=candidate.page,
+        section=block.heading_path if block else candidate.section,
+        page=block.page if block else candidate.page,
         start=span.start,
         end=span.end,
         quote=version.text[span.start : span.end],

@@ -116,21 +116,37 @@ def read_versions(engine: Engine, workspace_id: int, version_ids: Iterable[int])
         return [_version(row) for row in rows]
 
 
+BLOCK_COLUMNS = "kind, start_offset, end_offset, level, heading_path, page"
+
+
+def _block(row: Any) -> Block:
+    return Block(
+        kind=row.kind,
+        start=row.start_offset,
+        end=row.end_offset,
+        level=row.level,
+        heading_path=tuple(row.heading_path),
+        page=row.page,
+    )
+
+
 def read_blocks(engine: Engine, version_id: int) -> list[Block]:
     """Return a version's blocks in order."""
     statement = text(
-        "SELECT kind, start_offset, end_offset, level, heading_path, page FROM blocks"
-        " WHERE version_id = :version_id ORDER BY ordinal"
+        f"SELECT {BLOCK_COLUMNS} FROM blocks WHERE version_id = :version_id ORDER BY ordinal"
     )
     with engine.connect() as connection:
-        return [
-            Block(
-                kind=row.kind,
-                start=row.start_offset,
-                end=row.end_offset,
-                level=row.level,
-                heading_path=tuple(row.heading_path),
-                page=row.page,
-            )
-            for row in connection.execute(statement, {"version_id": version_id})
-        ]
+        return [_block(row) for row in connection.execute(statement, {"version_id": version_id})]
+
+
+def read_block_at(engine: Engine, version_id: int, offset: int) -> Block | None:
+    """Return the block that holds a code point of a version's text, None between blocks."""
+    statement = text(
+        f"SELECT {BLOCK_COLUMNS} FROM blocks WHERE version_id = :version_id"
+        " AND start_offset <= :offset AND end_offset > :offset"
+    )
+    with engine.connect() as connection:
+        row = connection.execute(
+            statement, {"version_id": version_id, "offset": offset}
+        ).one_or_none()
+    return _block(row) if row else None
