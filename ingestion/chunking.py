@@ -20,6 +20,10 @@ PREFIX_LIMIT = 40  # tokens of title and headings in a chunk's content
 # to cut in, the sooner an edited text falls back into the old cuts: measured on long sections,
 # 0.5 renews 1.7 chunks an edit, 0.66 3.3, and finds passages as well.
 FILL = 0.5
+# Of the limit, that a section has at most to share a chunk with its neighbours. Measured on
+# 2,016 questions to 273 service pages, gold passage first: 42.5 % of questions without sharing,
+# 46.3 % at a half, 47.2 % at three quarters, 46.9 % at the whole.
+SMALL = 0.75
 GROUP = 8  # sections that share a chunk are parted at one in eight, told by their words
 PATH_JOINER = " › "
 CHARACTERS_PER_TOKEN = 16  # at most, whatever the tokenizer counts: one "word" may be a megabyte
@@ -139,7 +143,8 @@ class _Cutter:
     def _joins(self, group: Sequence[_Section], section: _Section) -> bool:
         last = group[-1]
         return (
-            section.path[:-1] in (last.path[:-1], last.path)
+            max(last.tokens, section.tokens) <= SMALL * self._limit
+            and section.path[:-1] in (last.path[:-1], last.path)
             and self._hash(section.units[0]) % GROUP != 0
             and sum(part.tokens for part in group) + section.tokens <= self._limit
         )
