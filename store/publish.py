@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from pgvector import SparseVector
 from sqlalchemy import Connection, Engine, insert, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from core.errors import FootnoteError
 from store import tables
 from store.access import EVERYONE
 from store.blobs import save_blob
@@ -20,6 +21,10 @@ from store.spaces import EmbeddingSpace, insert_vectors
 from store.tables import TERM_DIMENSIONS
 
 PUBLISH_LOCK = 0xF007  # advisory, with the workspace's id: publications take turns
+
+
+class DatesError(FootnoteError):
+    """A version's dates leave it no time to be in force."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +77,18 @@ def publish(
     """Publish what was read from a file as its document's next version, unless it reads the same.
 
     `vectors` holds one row for each chunk hash that had no vector yet. `audience` replaces the
-    document's principals; None keeps them, and a new document is for everyone.
+    document's principals; None keeps them, and a new document is for everyone. Without a date
+    of its own a version is in force from now. Raises DatesError where it ends before it begins.
     """
     with engine.begin() as connection:
         connection.execute(
             text("SELECT pg_advisory_xact_lock(:lock, (:workspace_id % 2147483647)::int)"),
             {"lock": PUBLISH_LOCK, "workspace_id": workspace_id},
         )
+        now = datetime.now(UTC)
         key = document.document_key or file.name
         document_id = _ensure_document(connection, workspace_id, key, audience)
-        same = _same_version(connection, document_id, document)
+        same = _same_version(connection, document_id, document, now)
         if same is not None:
             return Publication(
                 same.id, key, same.number, False, same.effective_from, len(passages), 0
@@ -90,7 +97,8 @@ def publish(
         insert_vectors(
             connection, space, {chunk_ids[sha256]: row for sha256, row in vectors.items()}
         )
-        version = _insert_version(connection, workspace_id, document_id, document, file)
+        dated = replace(document, effective_from=_begin(document, key, now))
+        version = _insert_version(connection, workspace_id, document_id, dated, file)
         _insert_places(connection, version.id, document, passages, chunk_ids)
         return Publication(
             version.id, key, version.number, True, version.effective_from, len(passages), new
@@ -129,22 +137,23 @@ def _ensure_document(
     )
 
 
-def _same_version(connection: Connection, document_id: int, document: ParsedDocument) -> Any:
-    """Return the version that reads the same and is in force from the same date, if any.
+def _same_version(
+    connection: Connection, document_id: int, document: ParsedDocument, now: datetime
+) -> Any:
+    """Return the version that this one would replace, if it reads the same and ends with it.
 
-    Without a date of its own a file is compared with the newest version only: going back to
-    older words is a change.
+    That is the last one published of those that begin on the same date; without a date of its
+    own, the one that holds now. So going back to older words is a change.
     """
     return connection.execute(
         text(
-            "SELECT id, number, effective_from FROM document_versions v"
-            " WHERE document_id = :document_id AND sha256 = :sha256 AND title = :title"
-            " AND effective_to IS NOT DISTINCT FROM :effective_to"
+            "SELECT id, number, effective_from FROM ("
+            " SELECT * FROM document_versions WHERE document_id = :document_id"
             " AND CASE WHEN CAST(:effective_from AS timestamptz) IS NULL"
-            "     THEN number = (SELECT max(number) FROM document_versions"
-            "                    WHERE document_id = :document_id)"
-            "     ELSE effective_from = :effective_from END"
-            " ORDER BY number DESC LIMIT 1"
+            "     THEN effective_from <= :now ELSE effective_from = :effective_from END"
+            " ORDER BY effective_from DESC, number DESC LIMIT 1) replaced"
+            " WHERE sha256 = :sha256 AND title = :title"
+            " AND effective_to IS NOT DISTINCT FROM :effective_to"
         ),
         {
             "document_id": document_id,
@@ -152,8 +161,19 @@ def _same_version(connection: Connection, document_id: int, document: ParsedDocu
             "title": document.title,
             "effective_from": document.effective_from,
             "effective_to": document.effective_to,
+            "now": now,
         },
     ).one_or_none()
+
+
+def _begin(document: ParsedDocument, key: str, now: datetime) -> datetime:
+    begin = document.effective_from or now
+    if document.effective_to is not None and document.effective_to <= begin:
+        raise DatesError(
+            f"{key} would end on {document.effective_to:%Y-%m-%d}, before it begins"
+            f" ({begin:%Y-%m-%d}); correct effective_from or effective_to."
+        )
+    return begin
 
 
 def _insert_chunks(
@@ -243,7 +263,7 @@ def _insert_version(
             title=document.title,
             text=document.text,
             sha256=chunk_hash(document.text),
-            effective_from=document.effective_from or datetime.now(UTC),
+            effective_from=document.effective_from,
             effective_to=document.effective_to,
             owner=document.owner,
             link=document.link,
