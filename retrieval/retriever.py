@@ -15,7 +15,7 @@ from retrieval.lexical import question_terms
 from retrieval.ranking import Passage, rank, with_sentences
 from retrieval.sentences import split
 from store.access import Access
-from store.search import search
+from store.search import Candidate, search
 from store.spaces import EmbeddingSpace, active_space
 
 SENTENCE_PASSAGES = 12  # passages whose sentences are compared with the question
@@ -41,11 +41,31 @@ class Sentence:
 
 
 @dataclass(frozen=True)
+class Background:
+    """How near the found passages are as a whole: what the best one must stand out from."""
+
+    median_similarity: float = 0.0
+    third_similarity: float = 0.0
+    third_bm25: float = 0.0
+
+    @classmethod
+    def of(cls, candidates: Sequence[Candidate]) -> "Background":
+        """Measure the candidates, before any is left out."""
+        if not candidates:
+            return cls()
+        similarities = sorted((c.similarity for c in candidates), reverse=True)
+        scores = sorted((c.bm25 for c in candidates), reverse=True)
+        third = min(2, len(candidates) - 1)
+        return cls(float(np.median(similarities)), similarities[third], scores[third])
+
+
+@dataclass(frozen=True)
 class Retrieval:
     """What was found for a question: passages best first, and the sentences of the best ones."""
 
     passages: tuple[Passage, ...]
     sentences: tuple[Sentence, ...]
+    background: Background = Background()
 
     @property
     def is_empty(self) -> bool:
@@ -93,7 +113,7 @@ class Retriever:
         )
         passages = rank(candidates)
         sentences = self._sentences(passages[:SENTENCE_PASSAGES], asked, in_conversation)
-        return _ranked(passages, sentences, limit)
+        return replace(_ranked(passages, sentences, limit), background=Background.of(candidates))
 
     def _check_model(self, space: EmbeddingSpace) -> None:
         if space.model != self._embedder.model:
