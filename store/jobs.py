@@ -44,32 +44,29 @@ def submit(
 
     The Celery task that runs it is named after the kind and gets the job's id.
     """
-    made = connection.execute(
-        text(
-            "INSERT INTO jobs (workspace_id, kind, key, payload)"
-            " VALUES (:workspace_id, :kind, :key, CAST(:payload AS jsonb))"
-            " ON CONFLICT (workspace_id, kind, key) WHERE state IN ('queued', 'running')"
-            " DO NOTHING RETURNING id"
-        ),
-        {
-            "workspace_id": workspace_id,
-            "kind": kind,
-            "key": key,
-            "payload": json.dumps(payload),
-        },
-    ).scalar_one_or_none()
-    if made is None:
-        return int(
-            connection.execute(
-                text(
-                    "SELECT id FROM jobs WHERE workspace_id = :workspace_id AND kind = :kind"
-                    " AND key = :key AND state IN ('queued', 'running')"
-                ),
-                {"workspace_id": workspace_id, "kind": kind, "key": key},
-            ).scalar_one()
-        )
-    enqueue(connection, kind, {"job_id": made})
-    return int(made)
+    named = {"workspace_id": workspace_id, "kind": kind, "key": key}
+    while True:  # the live job may end between the two statements: then there is room again
+        made = connection.execute(
+            text(
+                "INSERT INTO jobs (workspace_id, kind, key, payload)"
+                " VALUES (:workspace_id, :kind, :key, CAST(:payload AS jsonb))"
+                " ON CONFLICT (workspace_id, kind, key) WHERE state IN ('queued', 'running')"
+                " DO NOTHING RETURNING id"
+            ),
+            named | {"payload": json.dumps(payload)},
+        ).scalar_one_or_none()
+        if made is not None:
+            enqueue(connection, kind, {"job_id": made})
+            return int(made)
+        live = connection.execute(
+            text(
+                "SELECT id FROM jobs WHERE workspace_id = :workspace_id AND kind = :kind"
+                " AND key = :key AND state IN ('queued', 'running')"
+            ),
+            named,
+        ).scalar_one_or_none()
+        if live is not None:
+            return int(live)
 
 
 def claim(engine: Engine, job_id: int, owner: str, lease: float) -> Job | None:

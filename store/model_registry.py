@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine, text
 
+from core.errors import NotFoundError
+
 
 @dataclass(frozen=True)
 class Model:
@@ -46,15 +48,24 @@ def register_model(engine: Engine, workspace_id: int, kind: str, name: str, arte
 
 
 def promote_model(engine: Engine, workspace_id: int, model_id: int) -> None:
-    """Make a candidate the active model of its kind and retire the one before it."""
+    """Make a model the active one of its kind and retire the one before it.
+
+    Raises NotFoundError where the workspace has no such model.
+    """
+    parameters = {"workspace_id": workspace_id, "id": model_id}
     with engine.begin() as connection:
-        parameters = {"workspace_id": workspace_id, "id": model_id}
+        kind = connection.execute(
+            text("SELECT kind FROM models WHERE workspace_id = :workspace_id AND id = :id"),
+            parameters,
+        ).scalar_one_or_none()
+        if kind is None:
+            raise NotFoundError(f"There is no model {model_id}; list the models and choose one.")
         connection.execute(
             text(
                 "UPDATE models SET state = 'retired' WHERE workspace_id = :workspace_id"
-                " AND state = 'active' AND kind = (SELECT kind FROM models WHERE id = :id)"
+                " AND state = 'active' AND kind = :kind"
             ),
-            parameters,
+            {"workspace_id": workspace_id, "kind": kind},
         )
         connection.execute(
             text(

@@ -7,6 +7,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import Connection, Engine, text
 
+from store.engine import CONNECT_TIMEOUT
+
 CHANNEL = "outbox"
 BATCH = 100  # rows a transaction
 
@@ -53,12 +55,18 @@ def relay(engine: Engine, send: Callable[[str, dict[str, Any], str], None]) -> i
 
 
 def wait_for_messages(engine: Engine, timeout: float) -> None:
-    """Return when something is enqueued, or after `timeout` seconds."""
+    """Return when something is enqueued, or after `timeout` seconds.
+
+    Messages that another relay holds are not waited on. Raises ConnectionError where the
+    database is away.
+    """
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-        connection.execute(f"LISTEN {CHANNEL}")
-        waiting = connection.execute("SELECT EXISTS (SELECT FROM outbox)").fetchone()
-        if waiting and waiting[0]:
-            return
-        for _ in connection.notifies(timeout=timeout, stop_after=1):
-            return
+    try:
+        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT) as connection:
+            connection.execute(f"LISTEN {CHANNEL}")  # before looking, so that none slips through
+            free = connection.execute("SELECT id FROM outbox LIMIT 1 FOR UPDATE SKIP LOCKED")
+            if free.fetchone() is None:
+                for _ in connection.notifies(timeout=timeout, stop_after=1):
+                    return
+    except psycopg.Error as error:
+        raise ConnectionError("the database went away while its messages were awaited") from error

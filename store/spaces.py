@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from pgvector import HalfVector
 from sqlalchemy import Connection, Engine, text
 
+from core.errors import ConfigurationError
+
 MAX_DIMENSIONS = 4000  # of a halfvec column under an HNSW index
 SPACE_LOCK = 0xF009  # advisory: two processes make a workspace's space once
 
@@ -48,9 +50,13 @@ def ensure_space(engine: Engine, workspace_id: int, model: str, dimensions: int)
     """Return the workspace's active space, made for `model` if there is none yet.
 
     The caller compares the returned model with its own: a space is changed by a refresh only.
+    Raises ConfigurationError for a model with more dimensions than can be indexed.
     """
     if dimensions > MAX_DIMENSIONS:
-        raise ValueError(f"an embedding of {dimensions} dimensions cannot be indexed")
+        raise ConfigurationError(
+            f"{model} gives vectors of {dimensions} dimensions, and at most {MAX_DIMENSIONS} can"
+            " be indexed; set OPENAI_EMBEDDING_MODEL to another model."
+        )
     with engine.begin() as connection:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({SPACE_LOCK}, 0)"))
         space = _active(connection, workspace_id)
@@ -104,9 +110,18 @@ def insert_vectors(
     space: EmbeddingSpace,
     vectors: Mapping[int, NDArray[np.float32]],
 ) -> None:
-    """Store vectors by chunk id; one that is there stays."""
+    """Store vectors by chunk id; one that is there stays.
+
+    Raises ConfigurationError where they have other dimensions than the space.
+    """
     if not vectors:
         return
+    lengths = {len(vector) for vector in vectors.values()}
+    if lengths != {space.dimensions}:
+        raise ConfigurationError(
+            f"{space.model} gave vectors of {min(lengths)} dimensions where {space.dimensions}"
+            " are kept; set OPENAI_EMBEDDING_MODEL back, or ingest into a new FOOTNOTE_HOME."
+        )
     rows: list[dict[str, Any]] = [
         {"chunk_id": chunk_id, "embedding": HalfVector(vector)}
         for chunk_id, vector in vectors.items()

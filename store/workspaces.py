@@ -42,6 +42,14 @@ def delete_workspace(engine: Engine, key: str) -> None:
             connection.execute(text(f"DROP TABLE IF EXISTS vectors_{int(space)}"))
         connection.execute(
             text(
+                "DELETE FROM outbox USING jobs j, workspaces w"
+                " WHERE CAST(outbox.arguments ->> 'job_id' AS bigint) = j.id"
+                " AND j.workspace_id = w.id AND w.key = :key"
+            ),
+            {"key": key},
+        )
+        connection.execute(
+            text(
                 "DELETE FROM citations USING answers a, workspaces w"
                 " WHERE citations.answer_id = a.id AND a.workspace_id = w.id AND w.key = :key"
             ),
