@@ -174,9 +174,10 @@ class _Walk:
         if look.unseen:
             self._writer.hidden += len(visible(self._marks.strip(text)))
             return
-        if not text.isspace():
+        pieces = self._marks.pieces(text)
+        if any(part.strip() for part, _ in pieces):
             self._breaks = 0
-        self._pieces += self._marks.pieces(text)
+        self._pieces += pieces
 
     def _count_hidden(self, node: LexborNode) -> None:
         self._writer.hidden += len(visible(self._marks.strip(node.text(deep=True))))

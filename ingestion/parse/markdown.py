@@ -180,6 +180,9 @@ class _Renderer:
                 yield from self._child(part, origin, base + start, closed)
         elif child.type in ("softbreak", "hardbreak"):
             yield self._line_end()
+        elif child.tag and child.nesting:  # links and emphasis: they bound raw HTML inside them
+            self._next = None
+            yield f"<{'/' if child.nesting < 0 else ''}{child.tag}>"
         elif child.type == "html_inline":
             self._next = None
             yield defuse(child.content, closed)

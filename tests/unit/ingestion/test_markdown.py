@@ -55,6 +55,8 @@ def blocks(source: str) -> list[tuple[str, int, str]]:
                      id="a tag that would swallow the rest"),
         pytest.param("10<sup>6</sup> 30<sup>th</sup>", [("paragraph", 0, "10⁶ 30th")],
                      id="raised"),
+        pytest.param("a<br> <br>b", [("paragraph", 0, "a"), ("paragraph", 0, "b")], id="breaks"),
+        pytest.param("[<audio> a](/u) *<svg> b* c", [("paragraph", 0, "c")], id="unclosed HTML"),
         pytest.param("* * *\n\na", [("paragraph", 0, "a")], id="ruler"),
         pytest.param("&copy; &#65; &bogus;", [("paragraph", 0, "© A &bogus;")], id="entities"),
     ],
