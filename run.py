@@ -21,6 +21,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -290,6 +291,7 @@ def prepare(profile: Profile, lock: IO[bytes]) -> None:
     STAMP.unlink(missing_ok=True)
     # Every command finds the checkout's packages from any folder, and no other folder's.
     (site_packages() / "footnote.pth").write_text(f"{ROOT}\n")
+    write_launcher()
     install(chosen, lock)
     has[chosen.name] = chosen.fingerprint()
     stamp = {"root": str(ROOT), "python": interpreter(), "profiles": has}
@@ -298,6 +300,16 @@ def prepare(profile: Profile, lock: IO[bytes]) -> None:
     detail = f"{size(VENV) / 1e6:.0f} MB, {time.monotonic() - began:.0f} s (once)"
     say(outcome(True, "environment ready", detail))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def write_launcher() -> None:
+    """Put a `footnote` beside the environment's Python, for who wants it on their PATH."""
+    if sys.platform == "win32":
+        PYTHON.with_name("footnote.cmd").write_text(f'@"{PYTHON}" -P -m cli %*\n')
+        return
+    launcher = PYTHON.with_name("footnote")
+    launcher.write_text(f"#!/bin/sh\nexec {shlex.quote(str(PYTHON))} -P -m cli \"$@\"\n")
+    launcher.chmod(0o755)
 
 
 def works() -> bool:
