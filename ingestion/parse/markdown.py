@@ -27,6 +27,7 @@ MAX_BRACKETS = 5_000  # in one paragraph, above which it has no links: matching 
 _LINE = re.compile(r"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 # A line on which more quotes and lists begin than may nest: the parser would scan it once a level.
 _DEEP_LINE = re.compile(r"^[ \t]*+(?:(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])[ \t]*+){50}.*", re.MULTILINE)
+_FILLED_TARGET = re.compile(r"\]\([^\s(){}]*+\{\{[^{}\n]{1,200}\}\}")
 _Place = tuple[int, int]  # offset in a token's content, offset in the paragraph's content
 
 
@@ -104,6 +105,14 @@ _TAGS = {
 }
 
 
+def _unspaced(text: str) -> str:
+    """Return `text`, as long as before, with no plain space in a link's `({{ site.address }})`.
+
+    Site generators fill such a target in before Markdown is read; unfilled, it would be no link.
+    """
+    return _FILLED_TARGET.sub(lambda match: match[0].replace(" ", "\u00a0"), text)
+
+
 class _Renderer:
     """Renders one source from `body` on as HTML whose text is marked."""
 
@@ -122,7 +131,7 @@ class _Renderer:
         """Return the marked HTML."""
         return "".join(
             part
-            for token in _BLOCKS.parse(self._source[self._body :], self._environment)
+            for token in _BLOCKS.parse(_unspaced(self._source[self._body :]), self._environment)
             for part in self._block(token)
         )
 

@@ -51,6 +51,8 @@ def blocks(source: str) -> list[tuple[str, int, str]]:
         pytest.param("<table><tr><td>a<td>b</table>", [("table_row", 0, "a | b")], id="raw table"),
         pytest.param("Mail {{ site.email }}", [("paragraph", 0, "Mail {{ site.email }}")],
                      id="placeholder"),
+        pytest.param("[us]({{ site.mail }}) a]({{ b }})", [("paragraph", 0, "us a]({{ b }})")],
+                     id="placeholder as a link's target"),
         pytest.param("use <title> here", [("paragraph", 0, "use <title> here")],
                      id="a tag that would swallow the rest"),
         pytest.param("10<sup>6</sup> 30<sup>th</sup>", [("paragraph", 0, "10⁶ 30th")],

@@ -85,3 +85,8 @@ def test_a_markdown_fragment_reads_as_in_a_document() -> None:
     """A quote copied out of a Markdown source loses its markup like the source."""
     fragment = "See **our** [policy](http://x.y):\n\n* one\n* two `a  b`"
     assert visible_markdown(fragment) == "See our policy:\n\none\ntwo a b"
+
+
+def test_a_fragment_may_lack_the_definitions_of_its_links() -> None:
+    """A reference link cut out of its document still reads as its words."""
+    assert visible_markdown("Ask [our *team*][support] or [x].") == "Ask our team or [x]."
