@@ -107,16 +107,23 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def catch_signals() -> None:
+    """Let what is held be released however this process is asked to end.
+
+    Also in a shell's background, where Ctrl-C is ignored at first; but `nohup` is obeyed.
+    """
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
+
+
 def main() -> NoReturn:
     """Run one command; every failure ends in one sentence on standard error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal may have no “ or ✓
-    # A closed terminal, too, and a shell that starts us in the background with Ctrl-C ignored:
-    # what is held is released.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+    catch_signals()
     try:
         configure_logs(settings().log_level, open_log(sys.argv[1:]))
         footnote(prog_name="footnote", standalone_mode=False)

@@ -1,5 +1,7 @@
 """The processes that `up` runs: each in a session of its own, restarted if it dies."""
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -53,12 +55,15 @@ class Service:
         return self.process.poll() if self.process else None
 
     def last_words(self) -> str:
-        """Return the last sentence the process printed."""
+        """Return the last sentence the process printed, or the event that it logged last."""
         try:
             lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         except FileNotFoundError:
-            return ""
-        return lines[-1].removeprefix("Error: ") if lines else ""
+            lines = []
+        last = lines[-1] if lines else "it left no word"
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            last = str(json.loads(last)["event"])
+        return last.removeprefix("Error: ").rstrip(".")
 
     def restart(self) -> bool:
         """Start again after a pause; False once it has died too often."""

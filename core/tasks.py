@@ -32,7 +32,9 @@ def configure_broker(url: str) -> Celery:
     which polls every 0.1 s and needs no other server.
     """
     if url.startswith("postgresql"):
-        url = "sqla+" + url
-        celery.conf.broker_transport_options = {"polling_interval": 0.1}
+        # kombu takes what stands before a + for a transport of its own.
+        url = url.replace("postgresql+psycopg://", "postgresql://", 1)
+        celery.conf.broker_transport = "core.postgres_transport:Transport"
+        celery.conf.broker_transport_options = {"pool_pre_ping": True, "pool_size": 2}
     celery.conf.broker_url = url
     return celery

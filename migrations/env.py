@@ -12,9 +12,9 @@ MIGRATION_LOCK = 0x_F007_0001  # advisory: two processes starting at once migrat
 def include_object(
     item: SchemaItem, name: str | None, kind: str, _reflected: bool, _other: SchemaItem | None
 ) -> bool:
-    """Leave out the tables of embedding spaces, which are made at run time."""
+    """Leave out what is made at run time: embedding spaces' tables, and Celery's messages."""
     del item
-    return not (kind == "table" and (name or "").startswith("vectors_"))
+    return not (kind == "table" and (name or "").startswith(("vectors_", "kombu_")))
 
 
 def run(connection: Connection) -> None:

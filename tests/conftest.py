@@ -74,6 +74,13 @@ def database_url(server_url: str, template: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def module_database_url(server_url: str, template: str) -> Iterator[str]:
+    """A database with all tables for one file's tests, whose processes use the same workspace."""
+    with _cloned(server_url, template) as url:
+        yield url
+
+
 @pytest.fixture
 def empty_database_url(server_url: str) -> Iterator[str]:
     """A database of this test's own without any table."""
@@ -105,9 +112,15 @@ def workspace_id(engine: Engine) -> int:
 
 
 @pytest.fixture(scope="session")
-def embedder(pytestconfig: pytest.Config) -> Embedder:
-    """The real embedder; its built graph is kept between runs."""
-    return MiniLMEmbedder(Path(pytestconfig.cache.mkdir("footnote-embedder")))
+def embedder_cache(pytestconfig: pytest.Config) -> Path:
+    """The folder with the embedder's built graph, kept between runs."""
+    return Path(pytestconfig.cache.mkdir("footnote-embedder"))
+
+
+@pytest.fixture(scope="session")
+def embedder(embedder_cache: Path) -> Embedder:
+    """The real embedder."""
+    return MiniLMEmbedder(embedder_cache)
 
 
 @pytest.fixture

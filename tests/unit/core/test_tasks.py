@@ -4,14 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.postgres_transport import POLLING_INTERVAL, Transport
 from core.tasks import HARD_TIME_LIMIT, VISIBILITY_TIMEOUT, celery, configure_broker
 
 
 @pytest.fixture
 def _restored() -> Iterator[None]:
-    kept = celery.conf.broker_url, celery.conf.broker_transport_options
+    conf = celery.conf
+    kept = conf.broker_url, conf.broker_transport, conf.broker_transport_options
     yield
-    celery.conf.broker_url, celery.conf.broker_transport_options = kept
+    conf.broker_url, conf.broker_transport, conf.broker_transport_options = kept
 
 
 @pytest.mark.usefixtures("_restored")
@@ -26,11 +28,12 @@ def test_redis_is_used_as_it_is() -> None:
 @pytest.mark.usefixtures("_restored")
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg"])
 def test_postgres_carries_wake_ups_where_no_redis_is(scheme: str) -> None:
-    """A Postgres address becomes kombu's transport, which can be imported and polls often."""
+    """A Postgres address goes to kombu's transport for SQLAlchemy, which polls often here."""
     app = configure_broker(f"{scheme}://u:p@localhost/x")
-    assert app.conf.broker_url == f"sqla+{scheme}://u:p@localhost/x"
-    assert app.conf.broker_transport_options == {"polling_interval": 0.1}
-    assert app.connection().transport_cls.startswith("sqla")
+    transport = app.connection().transport
+    assert isinstance(transport, Transport)
+    assert transport.polling_interval == POLLING_INTERVAL
+    assert app.connection().hostname == "postgresql://u:p@localhost/x"
 
 
 def test_a_killed_worker_loses_no_task() -> None:
