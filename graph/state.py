@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from langchain_openai import ChatOpenAI
 from sqlalchemy import Engine
 
 from core.settings import Settings
@@ -15,6 +14,9 @@ from retrieval.retriever import Retrieval, Retriever
 from store.access import OPERATOR_ACCESS, Access
 from store.answers import Answer, Citation, Claim, Outcome, Route
 from store.conversations import Turn
+
+if TYPE_CHECKING:
+    from langchain_openai import ChatOpenAI  # a second to load, and faces need only `Question`
 
 __all__ = ["Decision", "Draft", "DraftClaim", "Question", "State", "Tools", "Turn"]
 
@@ -92,4 +94,4 @@ class Tools:
     workspace_id: int
     retriever: Retriever
     router: Router
-    model: ChatOpenAI | None
+    model: "ChatOpenAI | None"
