@@ -16,8 +16,8 @@ from selectolax.lexbor import LexborHTMLParser
 
 from ingestion.errors import TooComplexError, display_name
 from ingestion.parse.front_matter import head_of, split_front_matter
-from ingestion.parse.html import write_tree
 from ingestion.parse.marks import Marks, Origin, closed_names, defuse
+from ingestion.parse.walk import write_tree
 from ingestion.parse.writer import CanonicalWriter, Head
 
 MAX_BLOCK_NESTING = 100  # levels of quotes and lists (a list and its item are one each)

@@ -31,6 +31,8 @@ _MARKUP = re.compile(
 )
 _QUOTED = re.compile(r"\"[^\"]*+\"|'[^']*+'")
 _REFERENCE = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[a-zA-Z][a-zA-Z0-9]*);?")
+_HEX_REFERENCE = re.compile(r"&#[xX]0*+([0-9a-fA-F]{1,6})")
+_DECIMAL_REFERENCE = re.compile(r"&#0*+([0-9]{1,7})")
 _PRIVATE_USE = range(0xF0000, 0xFFFFE)
 
 
@@ -60,10 +62,21 @@ class Marks:
     """
 
     def __init__(self, source: str, name: str) -> None:
-        present = set(source)
         self._name = display_name(name)
-        self._char = next(c for c in map(chr, _PRIVATE_USE) if c not in present)
+        self._char = self._unused_char(source)
         self._mark = re.compile(f"{self._char}([0-9]*){self._char}")
+
+    def _unused_char(self, source: str) -> str:
+        """Return a private-use character that `source` holds neither bare nor as a reference."""
+        used = {ord(char) for char in set(source)}
+        used |= {int(digits, 16) for digits in _HEX_REFERENCE.findall(source)}
+        used |= {int(digits) for digits in _DECIMAL_REFERENCE.findall(source)}
+        unused = next((code for code in _PRIVATE_USE if code not in used), None)
+        if unused is None:
+            raise TooComplexError(
+                f"{self._name} uses thousands of private characters; save it with a common font."
+            )
+        return chr(unused)
 
     def mark(self, place: int | None) -> str:
         """Return the mark for text that stands at `place`, or for text that stands nowhere."""

@@ -148,6 +148,6 @@ class CanonicalWriter:
                 text = self._text_of(index)
                 is_title = not title_seen and entry.level == 1
                 title_seen = title_seen or is_title
-                hide = is_title and text.casefold() == title.casefold()
+                hide = is_title and shorten(text).casefold() == title.casefold()
                 above.append((entry.level, "" if hide else shorten(text)))
         return tuple(blocks)

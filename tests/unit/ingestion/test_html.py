@@ -10,6 +10,7 @@ from tests.unit.ingestion.documents import (
     PATIENCE,
     SOURCES,
     assert_linear,
+    assert_sound,
     assert_sound_or_refused,
 )
 
@@ -57,6 +58,7 @@ def blocks(body: str) -> list[tuple[str, int, str]]:
                      id="div"),
         pytest.param("<p>a</p><script>b</script><nav>c</nav><template>d</template>e<noscript>f",
                      [("paragraph", 0, "a"), ("paragraph", 0, "e")], id="not for reading"),
+        pytest.param("<div role=navigation>a</div>b", [("paragraph", 0, "b")], id="navigation"),
         pytest.param("<table>a<tr><td>b</table>", [("paragraph", 0, "a"), ("table_row", 0, "b")],
                      id="text that a parser moves"),
         pytest.param("<details><summary>a</summary>b</details>",
@@ -130,6 +132,14 @@ def test_entities_have_no_place_and_the_words_around_them_do() -> None:
     assert places["Fish &"] == source.index("Fish")
     assert places["chips"] == source.index("chips</b>")
     assert " caf" in places
+
+
+def test_a_page_cannot_forge_places() -> None:
+    """Private-use characters, bare or as references, are text like any other."""
+    source = "<!doctype html><p>\U000f0000 &#xF0001;7&#xF0001; in &#983042;14&#983042; days"
+    document = parse("page.html", source.encode())
+    assert document.text == "\U000f0000 \U000f00017\U000f0001 in \U000f000214\U000f0002 days"
+    assert_sound(document, source)
 
 
 def test_the_title_element_gives_way_to_the_heading_it_contains() -> None:
