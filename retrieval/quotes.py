@@ -3,22 +3,57 @@
 A quote is accepted only as the text's own words: looking it up may forgive typography, and may
 search by likeness, but what comes back is always `text[start:end]`. Whether those words support
 a claim is decided by rules that a likeness cannot satisfy: "70 %" and "80 %" are 99 % alike.
+The rules are English.
 """
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rapidfuzz.fuzz import partial_ratio_alignment
 
+from retrieval.facts import FACT_WORDS, Fact, facts, rates
 from retrieval.lexical import terms
 from retrieval.sentences import split
 
+__all__ = ["NEGATION", "Fact", "Span", "facts", "is_negated", "locate", "unsupported_reason"]
+
 LIKENESS = 88.0  # percent, at which a garbled quote is looked up; the found words still decide
 LEAST_OVERLAP = 0.5  # share of a claim's words that its quotes must hold
+REACH = 80  # characters before a quote that are searched for a negation that governs it
 
-QUOTE_MARKS = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-"})
+TYPOGRAPHY = str.maketrans(dict.fromkeys("’‘‚‛′", "'") | dict.fromkeys("“”„‟«»", '"')
+                           | dict.fromkeys("‐‑‒–—−", "-"))  # fmt: skip
+HYPHENS = "-‐‑"
+NEGATIONS = "not|no|non|never|none|nor|neither|without|cannot|except|unless|nobody|nothing"
+NEGATION = re.compile(rf"\b(?:{NEGATIONS})\b|n['’]t\b", re.IGNORECASE)
+LINKS = (
+    "be|been|being|is|are|was|were|have|has|had|do|does|did|to|of|any|a|an|the|yet|ever|also"
+    "|longer|allowed|permitted|able|entitled|eligible|possible|required|obliged"
+)
+GOVERNING = re.compile(
+    rf"(?:\b(?:{NEGATIONS})|n['’]t)(?:[ \u00a0](?:{LINKS}))*[ \u00a0]$", re.IGNORECASE
+)
+FACT_TERMS = frozenset(term for word in FACT_WORDS for term in terms(word))
+OPPOSITE_PREFIX = re.compile(r"^(?:un|in|im|ir|il|dis|non|mis)")
+OPPOSITES = tuple(
+    (frozenset(one.split()), frozenset(other.split()))
+    for one, other in (
+        ("minimum least", "maximum most"),
+        ("before earlier", "after later"),
+        ("more above over exceeding", "less fewer below under"),
+        ("earliest", "latest"),
+        ("include includes included including", "exclude excludes excluded excluding except"),
+        ("allow allows allowed permit permits permitted", "forbid forbidden prohibited banned"),
+        ("accept accepts accepted", "refuse refuses refused reject rejects rejected"),
+        ("required mandatory compulsory must", "optional voluntary"),
+        ("inside internal internally", "outside external externally"),
+        ("increase increases increased", "decrease decreases decreased reduce reduces reduced"),
+        ("open", "closed"),
+        ("full fully", "partial partially half"),
+    )
+)
 
 
 class Span(NamedTuple):
@@ -28,125 +63,132 @@ class Span(NamedTuple):
     end: int
 
 
+def locate(quote: str, text: str) -> Span | None:
+    """Return where the quote's words stand in `text`, or None.
+
+    Exact words first, then the same words in other typography, case or spacing, then the most
+    similar stretch (at least 88 % alike). A place within words or numbers is widened to the
+    whole ones ("4 days" to "14 days"), and back to a negation that governs it ("be returned" to
+    "cannot be returned"). The caller must judge the words found, not the quote.
+    """
+    quote = quote.strip()
+    if not quote:
+        return None
+    exact = _first_whole(text, (Span(at, at + len(quote)) for at in _places(quote, text)))
+    if exact is not None:
+        return _governed(text, exact)
+    folded, origins = _fold(text)
+    wanted = _fold(quote)[0].strip()
+    if not wanted:
+        return None
+    alike = (
+        Span(origins[at], origins[at + len(wanted) - 1] + 1) for at in _places(wanted, folded)
+    )
+    found = _first_whole(text, alike) or _most_similar(wanted, folded, origins, text)
+    return _governed(text, found) if found else None
+
+
+def _places(wanted: str, text: str) -> Iterator[int]:
+    at = text.find(wanted)
+    while at >= 0:
+        yield at
+        at = text.find(wanted, at + 1)
+
+
+def _first_whole(text: str, spans: Iterator[Span]) -> Span | None:
+    """Return the first span that cuts no word, else the first one widened to whole words."""
+    first: Span | None = None
+    for span in spans:
+        whole = _widened(text, span)
+        if whole == span:
+            return span
+        first = first or whole
+    return first
+
+
+def _most_similar(wanted: str, folded: str, origins: list[int], text: str) -> Span | None:
+    if len(folded) < len(wanted) * LIKENESS / 100:
+        return None  # a short text is wholly within many a long quote
+    found = partial_ratio_alignment(wanted, folded, score_cutoff=LIKENESS)
+    if found is None or found.dest_end <= found.dest_start:
+        return None
+    span = Span(origins[found.dest_start], origins[found.dest_end - 1] + 1)
+    return _stripped(text, _widened(text, span))
+
+
 def _fold(text: str) -> tuple[str, list[int]]:
     """Return `text` with case, typography and white space folded, and each letter's origin."""
     letters: list[str] = []
     origins: list[int] = []
     for place, letter in enumerate(text):
-        folded = unicodedata.normalize("NFKC", letter).translate(QUOTE_MARKS).casefold()
+        plain = letter.translate(TYPOGRAPHY)
+        folded = unicodedata.normalize("NFKD", plain).casefold().translate(TYPOGRAPHY)
         for part in folded:
             if part.isspace():
                 if letters and letters[-1] != " ":
                     letters.append(" ")
                     origins.append(place)
-            else:
+            elif unicodedata.category(part) != "Cf":  # soft hyphens, zero-width spaces
                 letters.append(part)
                 origins.append(place)
     return "".join(letters), origins
 
 
-def locate(quote: str, text: str) -> Span | None:
-    """Return where the quote's words stand in `text`, or None.
-
-    Exact words first, then the same words in other typography, case or spacing, then the most
-    similar stretch (at least 88 % alike). The caller must judge the words found, not the quote.
-    """
-    if not quote.strip():
-        return None
-    exact = text.find(quote)
-    if exact >= 0:
-        return Span(exact, exact + len(quote))
-    folded, origins = _fold(text)
-    wanted = _fold(quote)[0].strip()
-    found = folded.find(wanted)
-    if found < 0:
-        alignment = partial_ratio_alignment(wanted, folded, score_cutoff=LIKENESS)
-        if alignment is None or alignment.dest_end <= alignment.dest_start:
-            return None
-        return _trimmed(text, origins[alignment.dest_start], origins[alignment.dest_end - 1] + 1)
-    return _trimmed(text, origins[found], origins[found + len(wanted) - 1] + 1)
-
-
-def _trimmed(text: str, start: int, end: int) -> Span:
-    """Widen to whole words and leave out white space at the ends."""
-    while start > 0 and text[start - 1].isalnum() and text[start].isalnum():
+def _widened(text: str, span: Span) -> Span:
+    start, end = span
+    while _is_within(text, start):
         start -= 1
-    while end < len(text) and text[end].isalnum() and text[end - 1].isalnum():
+    while _is_within(text, end):
         end += 1
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
     return Span(start, end)
 
 
-# --- support -------------------------------------------------------------------------------
-
-NUMBER_WORDS = {
-    word: str(value)
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
-        " fifteen sixteen seventeen eighteen nineteen twenty".split()
+def _is_within(text: str, place: int) -> bool:
+    """Whether `place` lies inside a word, a number or an amount of `text`."""
+    if not 0 < place < len(text):
+        return False
+    before, left, right, after = (
+        text[place - 2 : place - 1],
+        text[place - 1],
+        text[place],
+        text[place + 1 : place + 2],
     )
-    if value != 1  # "one" is mostly no number
-} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "ninety": "90", "hundred": "100"}
-
-MONTHS = {
-    name: name[:3]
-    for name in (
-        "january february march april june july august september october november december"
-    ).split()
-} | {name: name for name in "jan feb mar apr jun jul aug sep sept oct nov dec".split()}
-# "may" is left out: it is nearly always the verb.
-
-UNITS = {
-    "€": "EUR", "eur": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "usd": "USD",
-    "dollar": "USD", "dollars": "USD", "£": "GBP", "gbp": "GBP", "pound": "GBP",
-    "pounds": "GBP", "%": "%", "percent": "%",
-    "second": "s", "seconds": "s", "minute": "min", "minutes": "min", "hour": "h", "hours": "h",
-    "day": "day", "days": "day", "week": "week", "weeks": "week", "month": "month",
-    "months": "month", "year": "year", "years": "year", "kg": "kg", "km": "km", "mile": "mile",
-    "miles": "mile",
-}  # fmt: skip
-QUALIFIERS = frozenset({"working", "business", "calendar", "full", "consecutive"})
-
-TOKEN = re.compile(r"[€$£%]|\d+(?:[.,:]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
-NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nor|neither|without|cannot|except|unless|nobody|nothing)\b|n['’]t\b",
-    re.IGNORECASE,
-)
+    if _is_letter(right) and _is_letter(left):
+        return True
+    if left in "€$£¥" or right == "%":
+        return (left if right == "%" else right).isdigit()
+    if left in "-−" and right.isdigit() and not before.strip("( "):
+        return True  # a sign
+    return _is_joint(before, left, right) or _is_joint(left, right, after)
 
 
-class Fact(NamedTuple):
-    """A number, or a month of a date, with its unit ("EUR", "%", "day" …) where it has one."""
-
-    value: str
-    unit: str
+def _is_letter(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character)[0] == "M"
 
 
-def _number(token: str) -> str | None:
-    if token[0].isdigit():
-        plain = re.sub(r"[.,](?=\d{3}(?:\D|$))", "", token).replace(",", ".")
-        return plain.rstrip("0").rstrip(".") if "." in plain else plain.lstrip("0") or "0"
-    return NUMBER_WORDS.get(token)
+def _is_joint(left: str, joint: str, right: str) -> bool:
+    """Whether `joint` holds its neighbours together: "1,500", "don't", "non-refundable"."""
+    if joint in ".,:/":
+        return left.isdigit() and right.isdigit()
+    return joint in HYPHENS + "'’" and left.isalnum() and right.isalnum()
 
 
-def facts(text: str) -> set[Fact]:
-    """Return every number and month that `text` states, with units.
+def _stripped(text: str, span: Span) -> Span:
+    words = text[span.start : span.end]
+    start = span.start + len(words) - len(words.lstrip())
+    return Span(start, max(start, span.start + len(words.rstrip())))
 
-    "€40", "40 EUR" and "40 euros" are one fact; "14 days" and "14 weeks" are two.
-    """
-    tokens = [token.casefold() for token in TOKEN.findall(text)]
-    found: set[Fact] = set()
-    for place, token in enumerate(tokens):
-        value = _number(token)
-        if value is not None:
-            following = [word for word in tokens[place + 1 : place + 3] if word not in QUALIFIERS]
-            before = tokens[place - 1] if place and tokens[place - 1] in "€$£" else ""
-            found.add(Fact(value, UNITS.get(before or (following[0] if following else ""), "")))
-        elif token in MONTHS:
-            found.add(Fact(MONTHS[token][:3], "date"))
-    return found
+
+def _governed(text: str, span: Span) -> Span:
+    """Widen back to a negation just before the words: "not be", "cannot", "no longer"."""
+    before = text[max(0, span.start - REACH) : span.start]
+    found = GOVERNING.search(before)
+    if found is None:
+        return span
+    return _widened(text, Span(span.start - len(before) + found.start(), span.end))
+
+
+# --- support -------------------------------------------------------------------------------
 
 
 def is_negated(text: str) -> bool:
@@ -154,32 +196,70 @@ def is_negated(text: str) -> bool:
     return NEGATION.search(text) is not None
 
 
+def unsupported_reason(claim: str, quotes: Sequence[str]) -> str | None:
+    """Return why the quotes do not support the claim, or None if they do.
+
+    Checked are words (at least half of the claim's), every number, amount, unit, month and
+    weekday, rates ("a day" is not "a week"), words that mean the opposite, and negation against
+    the sentence that is nearest to the claim. Who does what to whom is not checked.
+    """
+    if not quotes:
+        return "no quote"
+    claimed = set(terms(claim))
+    quoted = {term for quote in quotes for term in terms(quote)} | _counted(claim)
+    if not claimed or len(claimed & quoted) / len(claimed) < LEAST_OVERLAP:
+        return "words: the quote does not speak of this"
+    changed = _changed_numbers(claim, quotes)
+    if changed:
+        return f"numbers: {changed} not in the quote"
+    nearest = _nearest_sentence(claimed, quotes)
+    opposite = _opposite(claim, nearest)
+    if opposite:
+        return f"words: {opposite} means the opposite"
+    if is_negated(claim) != is_negated(nearest) and claim not in quotes:
+        return "negation: the quote says the opposite"
+    return None
+
+
+def _counted(claim: str) -> set[str]:
+    """Return the claim's terms that state its facts, which may be written in another way."""
+    if not facts(claim):
+        return set()
+    return {term for term in terms(claim) if term in FACT_TERMS or facts(term)}
+
+
+def _changed_numbers(claim: str, quotes: Sequence[str]) -> str:
+    stated = {fact for quote in quotes for fact in facts(quote)}
+    missing = sorted(fact for fact in facts(claim) if not _stated(fact, stated))
+    rated = {unit for quote in quotes for unit in rates(quote)}
+    other = sorted(rates(claim) - rated) if rated else []
+    return ", ".join(
+        [f"{fact.value} {fact.unit}".strip() for fact in missing] + [f"per {u}" for u in other]
+    )
+
+
 def _stated(fact: Fact, others: set[Fact]) -> bool:
     """A fact without a unit may stand with one in the quote, never the other way round."""
     return fact in others or (not fact.unit and any(fact.value == o.value for o in others))
 
 
-def unsupported_reason(claim: str, quotes: Sequence[str]) -> str | None:
-    """Return why the quotes do not support the claim, or None if they do.
-
-    Checked are words (at least half of the claim's), every number, amount, unit and month, and
-    negation against the sentence that is nearest to the claim.
-    """
-    if not quotes:
-        return "no quote"
-    claimed = set(terms(claim))
-    quoted = {term for quote in quotes for term in terms(quote)}
-    if claimed and len(claimed & quoted) / len(claimed) < LEAST_OVERLAP:
-        return "words: the quote does not speak of this"
-    stated = {fact for quote in quotes for fact in facts(quote)}
-    missing = sorted(fact for fact in facts(claim) if not _stated(fact, stated))
-    if missing:
-        shown = ", ".join(f"{fact.value} {fact.unit}".strip() for fact in missing)
-        return f"numbers: {shown} not in the quote"
-    nearest = _nearest_sentence(claimed, quotes)
-    if is_negated(claim) != is_negated(nearest) and claim not in quotes:
-        return "negation: the quote says the opposite"
+def _opposite(claim: str, quote: str) -> str | None:
+    """Return a word of the claim for which the quote has the opposite instead, or None."""
+    claimed, quoted = _words(claim), _words(quote)
+    mine, theirs = claimed - quoted, quoted - claimed
+    for one, other in OPPOSITES:
+        for here, there in ((one, other), (other, one)):
+            if mine & here and theirs & there and not claimed & there and not quoted & here:
+                return min(mine & here)
+    for word in sorted(mine):
+        turned = {w for w in theirs if OPPOSITE_PREFIX.sub("", w, count=1) == word}
+        if turned or OPPOSITE_PREFIX.sub("", word, count=1) in theirs - {word}:
+            return word
     return None
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", text.casefold()))
 
 
 def _nearest_sentence(claimed: set[str], quotes: Sequence[str]) -> str:
