@@ -120,6 +120,7 @@ class _Renderer:
         self._name = name
         self._marks = marks
         self._source = source
+        self._read = _unspaced(source)
         self._body = body
         self._lines = [match.span(1) for match in _LINE.finditer(source, body)]
         self._environment: dict[str, object] = {}
@@ -131,7 +132,7 @@ class _Renderer:
         """Return the marked HTML."""
         return "".join(
             part
-            for token in _BLOCKS.parse(_unspaced(self._source[self._body :]), self._environment)
+            for token in _BLOCKS.parse(self._read[self._body :], self._environment)
             for part in self._block(token)
         )
 
@@ -252,7 +253,7 @@ class _Renderer:
         """Return where `line`, whose prefix or end may be cut off, stands in line `number`."""
         if number >= len(self._lines):
             return None
-        found = self._source.rfind(line.strip(), *self._lines[number])
+        found = self._read.rfind(line.strip(), *self._lines[number])
         return None if found < 0 else found - (len(line) - len(line.lstrip()))
 
     def _cell_origin(self, token: Token) -> Origin:
@@ -264,7 +265,7 @@ class _Renderer:
         places: list[int | None] = []
         position = 0
         for part in re.split(r"(?=\|)", token.content):  # the source has "\\" before each
-            found = self._source.find(part, since, end)
+            found = self._read.find(part, since, end)
             starts.append(position)
             places.append(None if found < 0 else found)
             position += len(part)
