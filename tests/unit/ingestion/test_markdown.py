@@ -104,7 +104,8 @@ def test_items_and_rows_stand_on_neighbouring_lines() -> None:
 
 def test_the_source_map_covers_words_whatever_markup_parts_them() -> None:
     """Every visible letter that stands in the source is mapped, in quotes and tables too."""
-    source = "> - **ab** [cd](/cd) `e f`\r\n>   gh [ij]({{ kl }})\r\n\r\n|i|j \\| k|\r\n|-|-|\r\n|l|*m*|"
+    quote = "> - **ab** [cd](/cd) `e f`\r\n>   gh [ij]({{ kl }})"
+    source = quote + "\r\n\r\n|i|j \\| k|\r\n|-|-|\r\n|l|*m*|"
     document = read(source)
     mapped = {i for run in document.source_map for i in range(run.start, run.start + run.length)}
     missing = {i for i, c in enumerate(document.text) if c.isalnum()} - mapped
