@@ -110,6 +110,10 @@ class Agent:
                 seconds=time.perf_counter() - started,
             )
 
+    def close(self) -> None:
+        """Close the connections on which messages waited for their turn."""
+        self._locks.dispose()
+
     def _answer(self, question: Question, started: float) -> Answer:
         tools = self._tools
         if question.conversation is None:

@@ -12,7 +12,7 @@ from core.errors import FootnoteError
 from core.settings import Settings
 
 ATTEMPTS = 2  # of one call; each gets its share of the time limit
-PAUSE: ExponentialJitterParams = {"initial": 0.2, "max": 0.5}  # seconds between them
+PAUSE: ExponentialJitterParams = {"max": 0.5}  # seconds between them
 # The client's own retry would wait as long as a 429 asks, up to a minute, with somebody waiting:
 # a rate limit goes straight to the extractive answer instead.
 PASSING = (APIConnectionError, InternalServerError)
