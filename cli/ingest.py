@@ -157,7 +157,10 @@ def summary(outcome: dict[str, Any]) -> str:
         f"  ✓ {outcome['file']}: version {outcome['version']} of {outcome['title']},"
         f" in force from {outcome['effective_from'][:10]}, {embedded}"
     )
-    return "\n".join([line, *(f"      {warning}" for warning in outcome["warnings"])])
+    said = list(outcome["warnings"])
+    if outcome["hidden_characters"]:
+        said.append(f"{outcome['hidden_characters']} characters nobody could see were left out")
+    return "\n".join([line, *(f"      {warning}" for warning in said)])
 
 
 def totals(outcomes: Sequence[dict[str, Any]]) -> str:

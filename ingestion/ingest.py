@@ -11,6 +11,7 @@ from ingestion.chunking import chunk
 from ingestion.parse import parse
 from retrieval.embeddings import Embedder, count_tokens
 from retrieval.lexical import passage_weights
+from store.documents import ParsedDocument
 from store.publish import File, PassageTerms, Publication, chunk_hash, publish
 from store.spaces import embedded_hashes, ensure_space
 
@@ -29,6 +30,7 @@ class Report:
     chunks: int
     embedded: int
     effective_from: str
+    hidden_characters: int = 0  # text a person could not see, left out
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -42,6 +44,7 @@ class Report:
             "chunks": self.chunks,
             "embedded": self.embedded,
             "effective_from": self.effective_from,
+            "hidden_characters": self.hidden_characters,
             "warnings": list(self.warnings),
         }
 
@@ -86,22 +89,21 @@ class Ingester:
             dict(zip(missing, vectors, strict=True)),
             audience=audience,
         )
-        return _report(file, document.title, done, len(missing), document.warnings)
+        return _report(file, document, done, len(missing))
 
 
-def _report(
-    file: File, title: str, done: Publication, embedded: int, warnings: tuple[str, ...]
-) -> Report:
+def _report(file: File, document: ParsedDocument, done: Publication, embedded: int) -> Report:
     return Report(
         file_name=file.name,
         document=done.document_key,
-        title=title,
+        title=document.title,
         version=done.number,
         is_new=done.is_new,
         chunks=done.chunk_count,
         embedded=embedded if done.is_new else 0,
         effective_from=done.effective_from.isoformat(),
-        warnings=warnings,
+        hidden_characters=document.hidden_characters,
+        warnings=document.warnings,
     )
 
 

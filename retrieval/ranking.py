@@ -7,12 +7,13 @@ every workspace; a learned ranker can replace this one function.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from store.search import Candidate
 
 SEMANTIC_SHARE = 0.5  # of the convex sum of similarity and BM25, each scaled to 0 … 1
-SENTENCE_WEIGHT = 0.5  # of the best sentence's similarity to the last question
-DOCUMENT_WEIGHT = 0.4  # of the mean of the document's three best passages
+SENTENCE_WEIGHT = 1.0  # of the best sentence's similarity to the last question
+DOCUMENT_WEIGHT = 0.6  # of the mean of the document's three best passages
 DOCUMENT_PASSAGES = 3
 
 
@@ -60,7 +61,7 @@ def rank(candidates: Sequence[Candidate]) -> list[Passage]:
     for candidate, score in zip(candidates, convex, strict=True):
         by_version[candidate.version_id].append(score)
     document = {
-        version: sum(sorted(scores, reverse=True)[:DOCUMENT_PASSAGES]) / DOCUMENT_PASSAGES
+        version: fmean(sorted(scores, reverse=True)[:DOCUMENT_PASSAGES])
         for version, scores in by_version.items()
     }
     passages = [
