@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.settings import ROOT
+from graph.graph import Agent
 from ingestion.ingest import Ingester, media_type
 from store.answers import Answer, Citation
 from store.documents import read_versions
@@ -64,6 +65,12 @@ def unverified(ingester: Ingester, answer: Answer) -> list[Citation]:
     return [c for c in cited if texts[c.version_id][c.start : c.end] != c.quote]
 
 
+def reasons(answer: Answer) -> list[str]:
+    """Why claims were dropped, by the first word of each reason."""
+    return [dropped["reason"].partition(":")[0] for dropped in answer.trace["dropped"]]
+
+
+OpenAgent = Callable[..., Agent]
 Request = dict[str, Any]
 Reply = Callable[[Request], str]
 
