@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from admin.footnotes import day, in_force, pieces, place, status
+from admin.footnotes import day, in_force, status
+from graph.footnotes import pieces, place
 from store.answers import Citation
 
 HERE = Path(__file__).resolve().parent

@@ -1,8 +1,7 @@
 """From an answer to Slack messages: a pure function, within Slack's limits for any input."""
 
-import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -19,15 +18,14 @@ from bot.blocks import (
     split,
     text,
 )
+from graph.footnotes import marked, place, superscript
 from store.answers import Answer, Citation, Claim
 
 FALLBACK_LIMIT = 2_900  # characters of the text that notifications and screen readers use
 LINK_LIMIT = 1_000  # characters of an address; a longer one is not made a link
 LINK_NAME_LIMIT = 300  # characters of a title that is itself the link
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-AFTER_A_CLAIM = re.compile(r"""[.!?…"'”’)\]]*""")  # a mark stands after these, not before
-SUPERSCRIPT_DIGITS = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
+OWN_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - not bound
 BIDI_CONTROLS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 UNFINISHED = "I couldn't finish this (reference {reference})."
@@ -74,30 +72,6 @@ def plain(words: str) -> tuple[Message, ...]:
     return _packed(clean(words), paragraphs(text(clean(words))))
 
 
-def marked(words: str, claims: tuple[Claim, ...]) -> str:
-    """Return an answer's text with the footnote marks in superscript after each claim.
-
-    A claim whose words are not found in the text has its marks at the end: none is lost.
-    """
-    done, position, homeless = "", 0, []
-    for claim in claims:
-        said = clean(claim.text).strip()
-        at = words.find(said, position) if said else -1
-        if at < 0:
-            homeless.append(superscript(claim.citations))
-            continue
-        end = _after_claim(words, at + len(said))
-        done += words[position:end] + superscript(claim.citations)
-        position = end
-    return _with_marks(done + words[position:], [marks for marks in homeless if marks])
-
-
-def superscript(citations: tuple[Citation, ...]) -> str:
-    """Return the numbers of some footnotes as a mark, e.g. ¹ or ²,¹⁰."""
-    numbers = sorted({citation.number for citation in citations})
-    return ",".join(str(number).translate(SUPERSCRIPTS) for number in numbers)
-
-
 def clean(words: str) -> str:
     """Return text without what Slack's JSON refuses: control characters, lone surrogates."""
     visible = "".join(c for c in words if c in "\n\t" or unicodedata.category(c) != "Cc")
@@ -119,7 +93,9 @@ def web_address(address: str | None) -> str | None:
         parts = urlsplit(address)
     except ValueError:
         return None
-    plain_host = bool(parts.hostname) and "@" not in parts.netloc
+    # The local page's address leads nowhere from somebody else's machine.
+    away = parts.hostname is not None and parts.hostname not in OWN_MACHINE
+    plain_host = away and "@" not in parts.netloc
     return address if parts.scheme in {"http", "https"} and plain_host else None
 
 
@@ -129,7 +105,8 @@ def _words(answer: Answer) -> str:
     if answer.outcome == "error":
         return _with_reference(words, answer.reference or "unknown")
     wordless = WHICH if answer.outcome == "clarifying" else NOTHING_FOUND
-    return marked(words or wordless, answer.claims)
+    claims = tuple(Claim(clean(claim.text).strip(), claim.citations) for claim in answer.claims)
+    return marked(replace(answer, text=words or wordless, claims=claims))
 
 
 def _with_reference(words: str, reference: str) -> str:
@@ -138,21 +115,8 @@ def _with_reference(words: str, reference: str) -> str:
     return words if reference in words else f"{words} (reference {reference})"
 
 
-def _after_claim(words: str, end: int) -> int:
-    match = AFTER_A_CLAIM.match(words, end)
-    return match.end() if match else end
-
-
-def _with_marks(words: str, marks: list[str]) -> str:
-    if not marks:
-        return words
-    words = words.rstrip()
-    joined = "," if words[-1:] in SUPERSCRIPT_DIGITS else ""
-    return words + joined + ",".join(marks)
-
-
 def _footnote(citation: Citation) -> list[Block]:
-    mark = superscript((citation,))
+    mark = superscript([citation.number])
     return paragraphs(
         text(f"{mark} "),
         *_title(citation),
@@ -184,10 +148,7 @@ def _title(citation: Citation) -> list[Element]:
 
 def _name(citation: Citation) -> str:
     """Return title and section on one line, without controls that would reverse its rest."""
-    section = citation.section
-    if section[:1] == (citation.title,):
-        section = section[1:]
-    parts = [_one_line(part) for part in (citation.title, *section)]
+    parts = [_one_line(part) for part in place(citation).split(" › ")]
     return " › ".join(part for part in parts if part) or "Untitled"
 
 

@@ -9,21 +9,16 @@ from typing import Any
 
 import click
 
+from graph.footnotes import marked, place
 from store.answers import Answer, Citation
 
 WIDTH = 96
-SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def print_json(value: Any) -> None:
     """Print JSON for another program; letters are escaped where the output has no UTF-8."""
     plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
     click.echo(json.dumps(value, ensure_ascii=plain, indent=2))
-
-
-def mark(number: int) -> str:
-    """Return a footnote mark: 1 → ¹."""
-    return str(number).translate(SUPERSCRIPT)
 
 
 def printable(text: str) -> str:
@@ -33,7 +28,7 @@ def printable(text: str) -> str:
 
 def answer_lines(answer: Answer) -> Iterator[str]:
     """Return the answer, its footnotes and what it took, a line each."""
-    yield from textwrap.wrap(printable(_marked(answer)), WIDTH) or [""]
+    yield from textwrap.wrap(printable(marked(answer)), WIDTH) or [""]
     for choice in answer.choices:
         yield f"  · {printable(choice)}"
     if answer.closest is not None:
@@ -50,25 +45,15 @@ def answer_lines(answer: Answer) -> Iterator[str]:
     yield _footer(answer)
 
 
-def _marked(answer: Answer) -> str:
-    if not answer.claims:
-        return answer.text
-    return " ".join(
-        claim.text
-        + "".join(mark(number) for number in sorted({c.number for c in claim.citations}))
-        for claim in answer.claims
-    )
-
-
 def footnote_lines(citation: Citation, *, bullet: str) -> Iterator[str]:
     """Return a footnote: where the words stand, the words, a link."""
-    place = " › ".join((citation.title, *citation.section))
+    where = place(citation)
     if citation.page is not None:
-        place += f", page {citation.page}"
+        where += f", page {citation.page}"
     facts = f"v{citation.version}, in force since {day(citation.effective_from)}"
     if citation.effective_to is not None:
         facts += f" until {day(citation.effective_to)}"
-    yield f" {bullet}  {printable(place)}    {facts}"
+    yield f" {bullet}  {printable(where)}    {facts}"
     yield from textwrap.wrap(
         f"“{printable(citation.quote)}”", WIDTH, initial_indent="    ", subsequent_indent="    "
     )

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from admin.footnotes import Mark, Piece, day, duration, in_force, pieces, place, status
+from admin.footnotes import day, duration, in_force, status
+from graph.footnotes import Mark, Piece, pieces, place
 from store.answers import Answer, Claim
 from tests.unit.admin.scripted import (
     CLARIFYING,

@@ -15,13 +15,12 @@ from bot.render import (
     HELP,
     Message,
     clean,
-    marked,
     plain,
     render,
     render_failure,
-    superscript,
     web_address,
 )
+from graph.footnotes import marked, superscript
 from store.answers import Answer, Citation, Claim, Outcome
 from tests.fakes.slack.checks import check_content
 
@@ -202,7 +201,7 @@ def test_a_failure_and_the_help_are_messages_too() -> None:
         pytest.param("A b", (Claim("A", (SALE, FAULTY)),), "A¹,² b", id="two footnotes"),
         pytest.param("Rewritten.", (FIRST, SECOND), "Rewritten.¹,²", id="rewritten claims"),
         pytest.param("Same. Same.", (Claim("Same.", (SALE,)),) * 2, "Same.¹ Same.¹", id="twice"),
-        pytest.param("Same.", (Claim("Same.", (SALE,)),) * 2, "Same.¹,¹", id="said once only"),
+        pytest.param("Same.", (Claim("Same.", (SALE,)),) * 2, "Same.¹", id="said once only"),
         pytest.param("Hello.", (Claim("Hello.", ()),), "Hello.", id="no citation"),
     ],
 )
@@ -210,7 +209,7 @@ def test_marks_follow_the_words_they_prove(
     words: str, claims: tuple[Claim, ...], expected: str
 ) -> None:
     """A mark stands right behind its claim, or at the end where the claim was reworded."""
-    assert marked(words, claims) == expected
+    assert marked(replace(ANSWER, text=words, claims=claims)) == expected
 
 
 def test_an_answer_without_words_shows_its_claims() -> None:
@@ -355,5 +354,5 @@ def test_three_hundred_footnotes_and_thirteen_thousand_characters_all_arrive(
     assert messages[1].text == f"(continued, 2 of {len(messages)})"
     joined = "\n".join(shown(messages))
     footnotes = [line for line in joined.splitlines() if "“Rule" in line]
-    assert [line.split()[0] for line in footnotes] == [superscript((n,)) for n in notes]
+    assert [line.split()[0] for line in footnotes] == [superscript([n.number]) for n in notes]
     assert joined.count("More words.") == 1_000
