@@ -90,7 +90,7 @@ def _postgres(config: Settings) -> tuple[State, str]:
             revision, head = current_revision(engine), head_revision()
             detail = f"{versions['postgres']} {kind}, pgvector {versions['pgvector']}"
             if revision != head:
-                return "limited", f"{detail}; tables at {revision}, run footnote migrate"
+                return "limited", f"{detail}; tables at {revision}, run python3 run.py migrate"
             with engine.connect() as connection:
                 documents, waiting = connection.execute(
                     text(

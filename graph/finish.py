@@ -17,7 +17,9 @@ OUT_OF_SCOPE = (
     "That is outside what I know: I only answer from this workspace's policies."
     " For anything else, ask to talk to a human."
 )
-NOTHING_INDEXED = "I have no documents to answer from yet. Ask an administrator to add some."
+NOTHING_IN_FORCE = (
+    "I have no document in force that may be read here. Ask an administrator to add some."
+)
 WHICH_ONE = "That could mean several things. Which one do you mean?"
 
 
@@ -58,7 +60,7 @@ def refusal(state: State, tools: Tools) -> dict[str, Any]:
     note = state["draft"].note if "draft" in state else None
     ended: dict[str, Any] = {"outcome": "refused", "note": note}
     if retrieval.is_empty:
-        return ended | {"text": NOTHING_INDEXED if not retrieval.passages else NO_POLICY}
+        return ended | {"text": NOTHING_IN_FORCE}
     if state["route"] == "out_of_scope":
         return ended | {"text": OUT_OF_SCOPE}
     return ended | {"text": NO_POLICY, "closest": closest_citation(retrieval, tools)}

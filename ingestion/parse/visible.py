@@ -32,8 +32,11 @@ _JOINING = (
     "\u1820-\u18af\ufb50-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc"
     "\u2190-\u27ff\u2900-\u2bff\ufe0f\U0001f000-\U0001faff"
 )
-_WORD = rf"(?:[^\s{_HIDDEN}]++|(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}]))++"
-_TOKENS = re.compile(rf"(?P<seen>{_WORD}(?: {_WORD})*+)|(?P<space>\s+)|(?P<hidden>[{_HIDDEN}]+)")
+# Atomic groups, not possessive repeats of groups: before Python 3.11.5 those lose letters.
+_WORD = rf"(?>(?:[^\s{_HIDDEN}]++|(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}]))+)"
+_TOKENS = re.compile(
+    rf"(?P<seen>(?>{_WORD}(?: {_WORD})*))|(?P<space>\s+)|(?P<hidden>[{_HIDDEN}]+)"
+)
 _ONLY_INCIDENTAL = re.compile(rf"[{_INCIDENTAL}]{{0,{_INCIDENTAL_ROW - 1}}}")
 
 

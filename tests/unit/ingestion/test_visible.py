@@ -1,9 +1,11 @@
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.settings import ROOT
 from ingestion.canonical import visible, visible_markdown
 from ingestion.parse.visible import normalise
 from tests.unit.ingestion.documents import SOURCES
@@ -90,3 +92,15 @@ def test_a_markdown_fragment_reads_as_in_a_document() -> None:
 def test_a_fragment_may_lack_the_definitions_of_its_links() -> None:
     """A reference link cut out of its document still reads as its words."""
     assert visible_markdown("Ask [our *team*][support] or [x].") == "Ask our team or [x]."
+
+
+def test_no_pattern_repeats_a_group_possessively() -> None:
+    """Python 3.11.0 to 3.11.4 lose letters where a group is repeated possessively."""
+    found = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for package in ("ingestion", "retrieval", "graph", "store", "core", "bot", "admin", "cli")
+        for path in (ROOT / package).rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if re.search(r"(?<!\\)\)[*+?]\+|\)\{\d[\d,]*\}\+", line) and "r" in line
+    ]
+    assert found == []
