@@ -101,8 +101,9 @@ class People:
 
 
 def standing(user: dict[str, Any], team: str) -> Literal["member", "guest", "foreign"]:
-    """Return a person's standing from `users.info`; no or another team makes them foreign."""
-    if user.get("is_stranger") or user.get("team_id") != team or user.get("deleted"):
+    """Return a person's standing from `users.info`; nothing known or another team is foreign."""
+    others = not user or user.get("is_stranger") or user.get("team_id", team) != team
+    if others or user.get("deleted"):
         return "foreign"
     if user.get("is_restricted") or user.get("is_ultra_restricted"):
         return "guest"
