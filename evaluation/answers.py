@@ -102,7 +102,9 @@ def _report(rows: list[_Row], engine: Engine, workspace_id: int) -> AnswerReport
         overlaps_gold=_share(with_gold, lambda row: (row.overlap or 0) > 0),
         covers_gold=_share(with_gold, lambda row: (row.overlap or 0) >= COVERS),
         refused_answerable=_share(answerable, lambda row: row.answer.outcome == "refused"),
-        refused_unanswerable=_share(unanswerable, lambda row: row.answer.outcome != "answered"),
+        refused_unanswerable=_share(
+            unanswerable, lambda row: row.answer.outcome not in {"answered", "error"}
+        ),
         outcomes=outcomes,
         seconds_p50=percentile(seconds, 50),
         seconds_p99=percentile(seconds, 99),
