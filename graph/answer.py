@@ -8,7 +8,7 @@ from core.logs import logger
 from graph.models import MAX_CLAIMS, GeneratedAnswer, ModelError, ask_model
 from graph.prompts import answer_messages
 from graph.retrieve import ANSWER_FROM
-from graph.state import Draft, DraftClaim, State, Tools
+from graph.state import Draft, DraftClaim, State, Tools, storable
 from retrieval.lexical import terms
 from retrieval.retriever import Retrieval, Sentence
 
@@ -44,7 +44,9 @@ def answer(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
             return {"draft": Draft("extractive", (), note)}
         return {"draft": extract(question, retrieval, note)}
     claims = tuple(
-        DraftClaim(claim.text.strip(), passages[claim.passage - 1], claim.quote)
+        DraftClaim(
+            storable(claim.text).strip(), passages[claim.passage - 1], storable(claim.quote)
+        )
         for claim in generated.claims[:MAX_CLAIMS]
         if 1 <= claim.passage <= len(passages)
     )

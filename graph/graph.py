@@ -91,7 +91,7 @@ class Agent:
         Never raises for a question: what goes wrong becomes an answer with the outcome `error`
         and a reference id that the log has too.
         """
-        started = time.perf_counter()
+        started, question = time.perf_counter(), question.cleaned()
         try:
             return self._answer(question, started)
         except (FootnoteError, SQLAlchemyError) as error:

@@ -1,7 +1,7 @@
 """What a question brings into the graph, what the nodes hand on, and the tools they share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
@@ -18,7 +18,7 @@ from store.conversations import Turn
 if TYPE_CHECKING:
     from langchain_openai import ChatOpenAI  # a second to load, and faces need only `Question`
 
-__all__ = ["Decision", "Draft", "DraftClaim", "Question", "State", "Tools", "Turn"]
+__all__ = ["Decision", "Draft", "DraftClaim", "Question", "State", "Tools", "Turn", "storable"]
 
 Decision = Literal["answer", "refuse", "clarify"]
 
@@ -40,6 +40,18 @@ class Question:
     event_key: str | None = None
     history: tuple[Turn, ...] | None = None
     as_of: datetime | None = None
+
+    def cleaned(self) -> "Question":
+        """Return the question with texts that can be searched for and kept."""
+        history = self.history
+        if history is not None:
+            history = tuple(Turn(turn.role, storable(turn.text)) for turn in history)
+        return replace(self, text=storable(self.text), history=history)
+
+
+def storable(text: str) -> str:
+    """Return a text from outside without what cannot be kept: NULs and lone surrogates."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
 @dataclass(frozen=True)

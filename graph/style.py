@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from graph.addresses import addresses
 from graph.models import ModelError, StyledSentences, ask_model, open_model
 from graph.prompts import style_messages
-from graph.state import State, Tools
+from graph.state import State, Tools, storable
 from retrieval.quotes import NEGATION, facts
 from store.answers import Claim
 from store.model_registry import active_model
@@ -36,7 +36,7 @@ def style(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
     if changed is not None:
         return {"style": f"{active.name}: not used, {changed}"}
     rewritten = tuple(
-        Claim(sentence.strip(), claim.citations)
+        Claim(storable(sentence).strip(), claim.citations)
         for claim, sentence in zip(claims, styled.sentences, strict=True)
     )
     return {"claims": rewritten, "style": active.name}

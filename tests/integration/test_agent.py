@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from core.settings import load_settings
 from graph.graph import Agent, open_agent
-from graph.state import Question
+from graph.state import Question, Turn
 from ingestion.ingest import Ingester
 from retrieval.embeddings import Embedder
 from store.workspaces import ensure_workspace
@@ -65,6 +65,21 @@ def test_a_word_that_several_documents_explain_is_asked_back(
     assert (answer.route, answer.outcome) == ("clarify", "clarifying")
     assert sorted(answer.choices) == ["Annual leave", "Parental leave"]
     assert answer.claims == ()
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\ud800"], ids=["a NUL", "half a surrogate pair"])
+def test_what_no_database_keeps_is_left_out_of_texts(
+    opened: OpenAgent, server: OpenAIServer, odd: str
+) -> None:
+    """Questions, histories and models' claims may hold it, and are answered and kept all the same."""
+    server.reply(says((f"Sale items can be returned{odd} within 14 days of delivery.", SALE)))
+    history = (Turn("asker", f"I bought{odd} a lamp."),)
+    answer = opened(server).answer(
+        Question(f"Can I return{odd} sale items?", conversation="odd", history=history)
+    )
+
+    assert answer.outcome == "answered"
+    assert odd not in answer.text + answer.question
 
 
 def test_a_person_s_contact_is_named_where_one_is_set(opened: OpenAgent) -> None:
