@@ -119,6 +119,12 @@ def test_three_attempts_are_the_last(engine: Engine, made: int) -> None:
     assert claim(engine, made, "w4", LEASE) is None
 
 
+def test_a_third_lease_that_ran_out_is_not_taken(engine: Engine, made: int) -> None:
+    """Also before the sweeper comes there is no fourth attempt."""
+    taken = [claim(engine, made, f"w{attempt}", OVER) for attempt in range(MAX_ATTEMPTS + 1)]
+    assert [job is not None for job in taken] == [True] * MAX_ATTEMPTS + [False]
+
+
 def test_a_forgotten_job_is_announced_again(engine: Engine, made: int) -> None:
     """What a flushed broker lost is announced once it has waited too long, and then waits."""
     assert sweep(engine) == 0

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,9 @@ from retrieval.lexical import question_terms
 from store import tables
 from store.access import EVERYONE, OPERATOR_ACCESS, Access
 from store.blobs import read_blob
-from store.documents import ParsedDocument, read_blocks, read_versions
+from store.documents import ParsedDocument, read_block_at, read_blocks, read_versions
 from store.publish import DatesError, File, publish
+from store.search import versions_in_force
 from store.spaces import ensure_space
 from store.workspaces import ensure_workspace
 from tests.integration.store.shelf import DIMENSIONS, Shelf, passages_of, read, vector_of
@@ -232,6 +234,19 @@ def test_workspaces_share_nothing(shelf: Shelf) -> None:
     assert other.found() == ["Only there."]
     version = other.search()[0].version_id
     assert read_versions(shelf.engine, shelf.workspace_id, [version]) == []
+    now = datetime.now(UTC)
+    listed = versions_in_force(shelf.engine, shelf.workspace_id, OPERATOR_ACCESS, now)
+    assert [version.text for version in listed] == ["\n".join(RETURNS)]
+
+
+def test_a_place_in_a_text_has_its_block(shelf: Shelf) -> None:
+    """Every code point of a block finds it; the line between two blocks finds none."""
+    done = shelf.publish("returns", ["Fünf 👩‍👩‍👧.", "Sechs."])
+    blocks = read_blocks(shelf.engine, done.version_id)
+    (version,) = read_versions(shelf.engine, shelf.workspace_id, [done.version_id])
+    for offset in range(len(version.text) + 1):
+        holding = next((b for b in blocks if b.start <= offset < b.end), None)
+        assert read_block_at(shelf.engine, done.version_id, offset) == holding
 
 
 def test_a_deleted_document_is_not_found(shelf: Shelf) -> None:
