@@ -166,7 +166,7 @@ def build_graph(weights: dict[str, np.ndarray]) -> onnx.ModelProto:
 
 
 def _quantise(plain: Path, made: Path) -> None:
-    """Round the matrices to int8 with a scale for each channel: one for all costs .04 of cosine."""
+    """Round the matrices to int8, with a scale a channel: one for all costs .04 of cosine."""
     root = logging.getLogger()
     root.addFilter(_is_no_advice)
     try:
