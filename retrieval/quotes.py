@@ -20,6 +20,7 @@ from retrieval.sentences import split
 __all__ = ["NEGATION", "Fact", "Span", "facts", "is_negated", "locate", "unsupported_reason"]
 
 LIKENESS = 88.0  # percent, at which a garbled quote is looked up; the found words still decide
+VERDICT = re.compile(r"^(?:yes|no)\b\s*[.,:;!–—-]+\s*", re.IGNORECASE)
 LEAST_OVERLAP = 0.5  # share of a claim's words that its quotes must hold
 REACH = 80  # characters before a quote that are searched for a negation that governs it
 
@@ -201,7 +202,8 @@ def unsupported_reason(claim: str, quotes: Sequence[str]) -> str | None:
 
     Checked are words (at least half of the claim's), every number, amount, unit, month and
     weekday, rates ("a day" is not "a week"), words that mean the opposite, and negation against
-    the sentence that is nearest to the claim. Who does what to whom is not checked.
+    the sentence that is nearest to the claim. Who does what to whom is not checked, nor whether
+    an opening "Yes." or "No." follows.
     """
     if not quotes:
         return "no quote"
@@ -216,7 +218,8 @@ def unsupported_reason(claim: str, quotes: Sequence[str]) -> str | None:
     opposite = _opposite(claim, nearest)
     if opposite:
         return f"words: {opposite} means the opposite"
-    if is_negated(claim) != is_negated(nearest) and claim not in quotes:
+    said = VERDICT.sub("", claim)
+    if is_negated(said) != is_negated(nearest) and claim not in quotes:
         return "negation: the quote says the opposite"
     return None
 

@@ -116,11 +116,11 @@ class Retriever:
         return replace(_ranked(passages, sentences, limit), background=Background.of(candidates))
 
     def _check_model(self, space: EmbeddingSpace) -> None:
-        if space.model != self._embedder.model:
+        if (space.model, space.dimensions) != (self._embedder.model, self._embedder.dimensions):
             raise ConfigurationError(
-                f"The documents were embedded with {space.model}, but {self._embedder.model} is"
-                " configured; set OPENAI_EMBEDDING_MODEL back, or ingest into a new"
-                " FOOTNOTE_HOME."
+                f"The documents were embedded with {space.model} ({space.dimensions} numbers), but"
+                f" {self._embedder.model} ({self._embedder.dimensions}) is configured; set"
+                " OPENAI_EMBEDDING_MODEL back, or ingest into a new FOOTNOTE_HOME."
             )
 
     def _sentences(

@@ -6,6 +6,10 @@ from retrieval.facts import Fact, facts, rates
 from retrieval.quotes import is_negated, unsupported_reason
 
 SUPPORTED = {
+    "a verdict first": (
+        "No. Sale items can be returned within 14 days of delivery.",
+        "Items bought in a sale can be returned within 14 days of delivery.",
+    ),
     "other words, same number": (
         "Sale items can go back within 14 days.",
         "Items bought in a sale can be returned within 14 days of delivery.",
@@ -55,6 +59,11 @@ def test_a_claim_that_says_the_same_is_supported(claim: str, quote: str) -> None
 
 
 UNSUPPORTED = {
+    "a verdict hides no negation": (
+        "Yes, sale items cannot be returned within 14 days.",
+        "Sale items can be returned within 14 days.",
+        "negation",
+    ),
     "percent": ("The discount is 80 %.", "The discount is 70 %.", "numbers"),
     "a number": ("Return within 30 days.", "Return within 14 days.", "numbers"),
     "a unit": ("Return within 14 weeks.", "Return within 14 days.", "numbers"),
