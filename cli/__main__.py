@@ -126,11 +126,10 @@ def main() -> NoReturn:
     catch_signals()
     try:
         configure_logs(settings().log_level, open_log(sys.argv[1:]))
-        footnote(prog_name="footnote", standalone_mode=False)
+        # Outside its standalone mode click returns the status of an Exit instead of raising it.
+        status = footnote(prog_name="footnote", standalone_mode=False)
         sys.stdout.flush()
-        sys.exit(0)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        sys.exit(status)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)

@@ -12,10 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from cli.runtime import Runtime, open_runtime
 from cli.show import print_json
 from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError
-from ingestion.errors import FileTooLargeError
+from ingestion.errors import display_name
 from ingestion.ingest import media_type
 from ingestion.jobs import run_file_job, submit_file
-from ingestion.sniff import MAX_FILE_SIZE
+from ingestion.sniff import refuse_size
 from store.jobs import find_job, sweep
 from store.publish import File
 
@@ -113,8 +113,7 @@ def _ingest_one(
     runtime: Runtime, path: Path, name: str, audience: Sequence[str] | None
 ) -> dict[str, Any]:
     try:
-        if path.stat().st_size > MAX_FILE_SIZE:
-            raise FileTooLargeError(name, MAX_FILE_SIZE)
+        refuse_size(display_name(name), path.stat().st_size)
         file = File(name, media_type(name), path.read_bytes())
         job_id = submit_file(runtime.engine, runtime.workspace_id, file, audience)
         return run_or_follow(runtime, name, job_id)

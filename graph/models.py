@@ -1,15 +1,17 @@
 """The language model behind an OpenAI-compatible address, and what it must return."""
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.runnables.retry import ExponentialJitterParams
-from langchain_openai import ChatOpenAI
 from openai import APIConnectionError, InternalServerError, OpenAIError
 from pydantic import BaseModel, Field, SecretStr
 
 from core.errors import FootnoteError
 from core.settings import Settings
+
+if TYPE_CHECKING:
+    from langchain_openai import ChatOpenAI
 
 ATTEMPTS = 2  # of one call; each gets its share of the time limit
 PAUSE: ExponentialJitterParams = {"max": 0.5}  # seconds between them
@@ -56,10 +58,12 @@ class StyledSentences(BaseModel):
     sentences: list[str]
 
 
-def open_model(settings: Settings, name: str | None = None) -> ChatOpenAI | None:
+def open_model(settings: Settings, name: str | None = None) -> "ChatOpenAI | None":
     """Return the configured chat model (or the one called `name`), None where none is set."""
     if not settings.has_model:
         return None
+    from langchain_openai import ChatOpenAI  # noqa: PLC0415 - half a second, for who has a model
+
     return ChatOpenAI(
         model=name or settings.openai_model,
         api_key=settings.openai_api_key or SecretStr("none"),
@@ -71,7 +75,7 @@ def open_model(settings: Settings, name: str | None = None) -> ChatOpenAI | None
 
 
 def ask_model(
-    model: ChatOpenAI, messages: list[tuple[str, str]], form: type[Form]
+    model: "ChatOpenAI", messages: list[tuple[str, str]], form: type[Form]
 ) -> tuple[Form, dict[str, int]]:
     """Return the model's reply as `form` and the tokens used; raise ModelError otherwise."""
     structured = model.with_structured_output(

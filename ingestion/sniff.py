@@ -107,7 +107,7 @@ def read(name: str, data: bytes) -> Decoded:
     `UndecodableFileError`, each with a sentence that names the file.
     """
     shown = display_name(name)
-    _refuse_size(shown, data)
+    refuse_size(shown, len(data))
     _refuse_document(shown, data)
     _refuse_binary(shown, data)
     text, warnings = _decode(shown, data)
@@ -123,12 +123,13 @@ def read(name: str, data: bytes) -> Decoded:
 _FOREIGN = frozenset("pdf doc docx odt rtf xls xlsx ppt pptx png jpg jpeg gif exe zip".split())
 
 
-def _refuse_size(shown: str, data: bytes) -> None:
-    if not data:
+def refuse_size(shown: str, size: int) -> None:
+    """Raise EmptyFileError or FileTooLargeError for a file of `size` bytes, if it is either."""
+    if size == 0:
         raise EmptyFileError(f"{shown} is empty; send a file with text in it.")
-    if len(data) > MAX_FILE_SIZE:
+    if size > MAX_FILE_SIZE:
         raise FileTooLargeError(
-            f"{shown} is {len(data) / 2**20:.1f} MiB, more than the "
+            f"{shown} is {size / 2**20:.1f} MiB, more than the "
             f"{MAX_FILE_SIZE // 2**20} MiB that a text file may have; split it."
         )
 

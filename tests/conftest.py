@@ -74,9 +74,9 @@ def database_url(server_url: str, template: str) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-def module_database_url(server_url: str, template: str) -> Iterator[str]:
-    """A database with all tables for one file's tests, whose processes use the same workspace."""
+@pytest.fixture(scope="session")
+def processes_database_url(server_url: str, template: str) -> Iterator[str]:
+    """A database with all tables for processes that share its local workspace."""
     with _cloned(server_url, template) as url:
         yield url
 

@@ -1,9 +1,12 @@
-"""A local Slack and the bot in it, for the acceptance tests of the Slack face."""
+"""A local Slack and the bot in it; an installation whose commands tests run as processes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from core.settings import ROOT
+from tests.acceptance.processes import Finished, Footnote, installation
 from tests.acceptance.slack_face import Answerer, KeptMembers, declared, running
 from tests.fakes.slack import SlackServer
 
@@ -37,3 +40,23 @@ def bot(slack: SlackServer, answerer: Answerer, members: KeptMembers) -> Iterato
     """The running bot."""
     with running(slack, answerer, members):
         yield
+
+
+@pytest.fixture(scope="session")
+def installed(embedder_cache: Path, processes_database_url: str) -> Iterator[Footnote]:
+    """An installation on a database server, without a running `up`."""
+    with installation(embedder_cache, DATABASE_URL=processes_database_url) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def first_ingestion(installed: Footnote) -> Finished:
+    """What the first ingestion of the sample policies told."""
+    return installed.run("ingest", ROOT / "samples" / "policies")
+
+
+@pytest.fixture(scope="session")
+def library(installed: Footnote, first_ingestion: Finished) -> Footnote:
+    """The installation with the sample policies in it."""
+    assert first_ingestion.code == 0, first_ingestion.told
+    return installed

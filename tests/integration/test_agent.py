@@ -71,7 +71,7 @@ def test_a_word_that_several_documents_explain_is_asked_back(
 def test_what_no_database_keeps_is_left_out_of_texts(
     opened: OpenAgent, server: OpenAIServer, odd: str
 ) -> None:
-    """Questions, histories and models' claims may hold it, and are answered and kept all the same."""
+    """Questions, histories and models' claims may hold it; they are answered and kept."""
     server.reply(says((f"Sale items can be returned{odd} within 14 days of delivery.", SALE)))
     history = (Turn("asker", f"I bought{odd} a lamp."),)
     answer = opened(server).answer(
