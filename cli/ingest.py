@@ -9,11 +9,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from cli.audience import check_audience
 from cli.runtime import Runtime, open_runtime
 from cli.show import print_json
 from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError
 from ingestion.errors import display_name
-from ingestion.ingest import media_type
+from ingestion.ingest import Ingester, media_type
 from ingestion.jobs import run_file_job, submit_file
 from ingestion.sniff import refuse_size
 from store.jobs import find_job, sweep
@@ -46,19 +47,6 @@ def ingest(paths: tuple[Path, ...], audience: tuple[str, ...], as_json: bool) ->
         click.echo(totals(outcomes))
     if failed:
         raise click.exceptions.Exit(1)
-
-
-def check_audience(audience: Sequence[str]) -> None:
-    """Raise a usage error for a principal of no known kind."""
-    for principal in audience:
-        kind, colon, name = principal.partition(":")
-        known = principal in {"everyone", "external"} or (
-            kind in {"channel", "group"} and colon and name
-        )
-        if not known:
-            raise click.BadParameter(
-                f"{principal!r}: write everyone, external, channel:<id> or group:<id>."
-            )
 
 
 def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -128,9 +116,10 @@ def run_or_follow(runtime: Runtime, name: str, job_id: int) -> dict[str, Any]:
 
     A job whose worker was killed is taken over once its lease has run out.
     """
+    ingester = Ingester(runtime.engine, runtime.workspace_id, runtime.embedder)
     deadline = time.monotonic() + FOLLOW_TIMEOUT
     while time.monotonic() < deadline:
-        report = run_file_job(runtime.ingester(), job_id)
+        report = run_file_job(ingester, job_id)
         if report is not None:
             return report.to_json()
         job = find_job(runtime.engine, job_id)

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import click
 
-from cli.ingest import check_audience
+from cli.audience import check_audience
 from cli.runtime import open_runtime
 from cli.show import print_json
 from core.errors import NotFoundError

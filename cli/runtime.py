@@ -8,18 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import click
 import psutil
 from sqlalchemy import Engine
 
 from core.settings import Settings, settings
-from ingestion.ingest import Ingester
-from retrieval.embeddings import Embedder, open_embedder
 from store.embedded import EmbeddedPostgres
 from store.engine import connect
 from store.schema import migrate
 from store.workspaces import ensure_workspace
+
+if TYPE_CHECKING:
+    from retrieval.embeddings import Embedder
 
 PARENT_VARIABLE = "FOOTNOTE_PARENT"  # the process id of the `up` that started this one
 PARENT_CHECK = 1.0  # seconds
@@ -38,13 +40,11 @@ class Runtime:
         return ensure_workspace(self.engine)
 
     @cached_property
-    def embedder(self) -> Embedder:
+    def embedder(self) -> "Embedder":
         """The configured embedder, loaded at first use."""
-        return open_embedder(self.settings, threads=min(2, os.cpu_count() or 1))
+        from retrieval.embeddings import open_embedder  # noqa: PLC0415 - half of a start's time
 
-    def ingester(self) -> Ingester:
-        """Compose the ingester of the local workspace."""
-        return Ingester(self.engine, self.workspace_id, self.embedder)
+        return open_embedder(self.settings, threads=min(2, os.cpu_count() or 1))
 
 
 @contextmanager
