@@ -95,18 +95,24 @@ def test_a_wrong_command_line_is_told_in_one_sentence(
         pytest.param({"FOOTNOTE_PORT": "geheim"}, "FOOTNOTE_PORT", id="no port"),
         pytest.param({"FOOTNOTE_PORT": "70000"}, "FOOTNOTE_PORT", id="a port too high"),
         pytest.param({"FOOTNOTE_BROKER": "geheim"}, "FOOTNOTE_BROKER", id="an unknown broker"),
-        pytest.param({"OPENAI_EMBEDDING_MODEL": "none", "OPENAI_BASE_URL": "http://127.0.0.1:1"},
-                     "OPENAI_EMBEDDING_MODEL", id="an embedder that is away"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_told_in_one_sentence(
-    library: Footnote, variables: dict[str, str], words: str
+    installed: Footnote, variables: dict[str, str], words: str
 ) -> None:
     """The sentence names the setting, never its value."""
-    done = Footnote(library.home, library.environment | variables).run("ask", "thanks")
+    done = Footnote(installed.home, installed.environment | variables).run("documents")
 
     refused(done, words)
     assert "geheim" not in done.told
+
+
+def test_an_embedder_that_is_away_is_told(installed: Footnote) -> None:
+    """The sentence names the setting that chose it."""
+    away = {"OPENAI_EMBEDDING_MODEL": "none", "OPENAI_BASE_URL": "http://127.0.0.1:1"}
+    done = Footnote(installed.home, installed.environment | away).run("ask", "thanks")
+
+    refused(done, "OPENAI_EMBEDDING_MODEL")
 
 
 @pytest.mark.parametrize(
