@@ -107,10 +107,14 @@ def test_an_answer_reads_as_in_print(library: Footnote) -> None:
     assert "claims verified · trace " in notes
 
 
-def test_ask_in_json_keeps_to_its_schema(library: Footnote) -> None:
-    """Route, outcome, answer, and claims whose citations have all that is promised."""
-    answer = asked(library, SALE_QUESTION)
+@pytest.fixture(scope="module")
+def answer(library: Footnote) -> Any:
+    """An answer as JSON."""
+    return asked(library, SALE_QUESTION)
 
+
+def test_ask_in_json_keeps_to_its_schema(answer: Any) -> None:
+    """Route, outcome, answer, and claims whose citations have all that is promised."""
     assert (answer["route"], answer["outcome"]) == ("policy", "answered")
     assert "14 days" in answer["claims"][0]["citations"][0]["quote"]
     assert answer["claims"][0]["citations"][0]["title"] == "Returns policy"
@@ -163,18 +167,15 @@ def test_ask_as_somebody_in_a_channel(library: Footnote, tmp_path: Path) -> None
 
     inside = asked(library, question, "--channel", "CBOARD")
     guest = library.run("ask", question, "--json", "--user", "UGUEST", "--channel", "CBOARD")
-    unknown = library.run("ask", question, "--user", "UNOBODY")
 
     assert ingested.code == 0
     assert "9,321" in inside["answer"]
     assert guest.json()["outcome"] == "refused"
-    assert "Ashworth" not in guest.out + unknown.out
-    assert "UNOBODY is not known here" in unknown.out
+    assert "Ashworth" not in guest.out
 
 
-def test_a_trace_shows_how_an_answer_came_about(library: Footnote) -> None:
+def test_a_trace_shows_how_an_answer_came_about(library: Footnote, answer: Any) -> None:
     """Route, timings, checks and candidates, as text and as JSON."""
-    answer = asked(library, SALE_QUESTION)
     text = library.run("trace", answer["id"])
     kept = library.run("trace", answer["id"], "--json").json()
 
@@ -251,17 +252,15 @@ def questions(tmp_path: Path) -> Path:
 
 
 def test_eval_measures_retrieval_and_answers(library: Footnote, questions: Path) -> None:
-    """Both print their figures, as JSON and as text, and keep to a workspace of their own."""
+    """Both print their figures, as JSON and as text."""
     retrieval = library.run("eval", "retrieval", questions, "--json")
     answers = library.run("eval", "answers", questions)
-    documents = library.run("documents")
 
     assert retrieval.code == answers.code == 0, answers.told
     assert retrieval.json()["passage"]["1"] == {
         "percent": 100.0, "low": 100.0, "high": 100.0, "count": 1,
     }  # fmt: skip
     assert "quotes that verify              100.0" in answers.out
-    assert "Pets" not in documents.out
 
 
 # --- odd terminals -------------------------------------------------------------------------
@@ -284,12 +283,12 @@ def test_a_reader_that_leaves_early_is_no_failure_to_report(library: Footnote) -
     assert process.returncode == 1
 
 
-def test_a_terminal_without_the_letters_gets_others(library: Footnote) -> None:
+def test_a_terminal_without_the_letters_gets_others(library: Footnote, answer: Any) -> None:
     """What cannot be written in the terminal's encoding is replaced; JSON stays readable."""
     environment = library.variables(PYTHONIOENCODING="cp1252")
     text, as_json = (
         subprocess.run(
-            [*COMMAND, "ask", SALE_QUESTION, *options],
+            [*COMMAND, "trace", answer["id"], *options],
             capture_output=True,
             env=environment,
             check=True,
@@ -297,7 +296,7 @@ def test_a_terminal_without_the_letters_gets_others(library: Footnote) -> None:
         for options in ([], ["--json"])
     )
 
-    assert "Items bought in a sale" in text.decode("cp1252")
+    assert "policy ? answered" in text.decode("cp1252")
     assert json.loads(as_json.decode("ascii"))["outcome"] == "answered"
 
 

@@ -136,11 +136,11 @@ def test_a_malformed_env_file_is_told_by_its_line(
 
 
 def test_a_home_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    """`ask` and `up` name FOOTNOTE_HOME; nothing is left where the home should have been."""
+    """Commands and `up` name FOOTNOTE_HOME; nothing is left where the home should have been."""
     (tmp_path / "file").write_text("here is no folder", "utf-8")
     blocked = Footnote(tmp_path / "file" / "home")
 
-    refused(blocked.run("ask", "thanks"), "FOOTNOTE_HOME")
+    refused(blocked.run("documents"), "FOOTNOTE_HOME")
     refused(blocked.run("up"), "FOOTNOTE_HOME")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -215,15 +215,18 @@ def bystander() -> Iterator["subprocess.Popen[bytes]"]:
 @on_posix
 @pytest.mark.redis
 @pytest.mark.skipif(find_redis_server() is None, reason="needs a redis-server")
-def test_with_a_redis_server_ctrl_c_stops_it_too(bare: Footnote) -> None:
-    """The embedded Redis wakes the worker; Ctrl-C leaves no process, and harms no other."""
+def test_with_a_redis_server_an_impatient_ctrl_c_stops_that_too(bare: Footnote) -> None:
+    """The embedded Redis wakes the worker; Ctrl-C, again, and a closed terminal leave nothing."""
     with bystander() as other, bare.up("--no-samples") as up:
         assert "broker: embedded Redis" in up.told
         assert job_under(bare, "Lockers").state == "succeeded"
         started = bare.processes()
         assert any("redis-server" in " ".join(p.cmdline()) for p in started)
 
-        code, seconds = up.stop(signal.SIGINT)
+        up.send(signal.SIGINT)
+        time.sleep(0.2)
+        up.send(signal.SIGINT)
+        code, seconds = up.stop(signal.SIGHUP)
         print(f"{len(started)} processes stopped in {seconds:.1f} s")  # noqa: T201
 
         assert code == 0
@@ -245,19 +248,6 @@ def test_without_a_redis_postgres_wakes_the_worker(bare: Footnote) -> None:
         assert code == 0
         assert bare.processes() == []
         assert other.poll() is None
-
-
-@on_posix
-def test_impatience_leaves_nothing_behind(bare: Footnote) -> None:
-    """Ctrl-C, Ctrl-C again and closing the terminal stop everything just the same."""
-    with bare.up("--no-samples") as up:
-        up.send(signal.SIGINT)
-        time.sleep(0.2)
-        up.send(signal.SIGINT)
-        code, _ = up.stop(signal.SIGHUP)
-
-    assert code == 0
-    assert bare.processes() == []
 
 
 @on_posix

@@ -9,9 +9,13 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from core.settings import Settings, load_settings
-from graph.graph import Agent, open_agent
+from graph.graph import Agent
+from graph.models import open_model
+from graph.router import Router
+from graph.state import Tools
 from ingestion.ingest import Ingester
 from retrieval.embeddings import Embedder
+from retrieval.retriever import Retriever
 from store.workspaces import ensure_workspace
 from tests.fakes.openai import OpenAIServer
 from tests.integration.asking import OpenAgent, publish_policies
@@ -36,13 +40,24 @@ def policies(shared_engine: Engine, embedder: Embedder) -> Ingester:
 @pytest.fixture(scope="session")
 def opened(policies: Ingester, embedder: Embedder) -> Iterator[OpenAgent]:
     """Open agents of that workspace; `server` is the model they ask, if any."""
+    # Shared, because they embed: the examples of routes, and the sentences of every passage.
+    router = Router(embedder)
+    retriever = Retriever(policies.engine, policies.workspace_id, embedder)
     with ExitStack() as stack:
 
         def open_one(server: OpenAIServer | None = None, **changes: object) -> Agent:
             settings = load_settings().model_copy(update=changes)
             if server is not None:
                 settings = with_model(settings, server)
-            agent = open_agent(settings, policies.engine, policies.workspace_id, embedder)
+            tools = Tools(
+                settings=settings,
+                engine=policies.engine,
+                workspace_id=policies.workspace_id,
+                retriever=retriever,
+                router=router,
+                model=open_model(settings),
+            )
+            agent = Agent(tools)
             stack.callback(agent.close)
             return agent
 

@@ -99,7 +99,7 @@ def test_an_empty_workspace_says_so(shared_engine: Engine, embedder: Embedder) -
     agent.close()
 
     assert answer.outcome == "refused"
-    assert "no documents" in answer.text
+    assert "no document" in answer.text
     assert answer.closest is None
 
 

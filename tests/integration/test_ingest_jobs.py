@@ -249,7 +249,7 @@ def test_a_worker_takes_what_is_submitted_and_a_second_delivery_changes_nothing(
     assert len(versions(ingester)) == 2
 
 
-def long_policy(sections: int = 120) -> File:
+def long_policy(sections: int = 60) -> File:
     """Return a policy that takes seconds to embed."""
     parts = [
         f"## Rule {n}\n\n" + f"In case {n} the desk on floor {n} is asked in writing. " * 12
@@ -285,7 +285,7 @@ def test_a_worker_killed_in_the_middle_loses_nothing(
     assert (job.state, job.attempts) == ("succeeded", 2)
     assert job.result is not None
     assert rows(engine, "document_versions") == 1
-    assert rows(engine, "version_chunks") == job.result["chunks"] >= 120
+    assert rows(engine, "version_chunks") == job.result["chunks"] >= 60
 
 
 def test_ingest_takes_over_a_file_whose_worker_died(
