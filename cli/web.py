@@ -12,7 +12,7 @@ from admin.app import create_app, listen, serve_on
 from cli.agent import local_agent
 from cli.runtime import end_with_parent, open_runtime
 from store.access import OPERATOR_ACCESS
-from store.documents import Block, Version, read_blocks, read_versions
+from store.documents import Block, Version, read_blocks, read_permitted_version
 from store.search import versions_in_force
 
 
@@ -24,9 +24,8 @@ class Library:
     workspace_id: int
 
     def version(self, version_id: int) -> Version | None:
-        """Return a version with its canonical text, whether or not it is in force."""
-        found = read_versions(self.engine, self.workspace_id, [version_id])
-        return found[0] if found else None
+        """Return a version that members may read, whether or not it is in force."""
+        return read_permitted_version(self.engine, self.workspace_id, OPERATOR_ACCESS, version_id)
 
     def in_force(self) -> Sequence[Version]:
         """Return the version in force now of every document for members."""
@@ -35,8 +34,8 @@ class Library:
         )
 
     def blocks(self, version_id: int) -> Sequence[Block]:
-        """Return a version's blocks in order."""
-        return read_blocks(self.engine, version_id)
+        """Return the blocks, in order, of a version that members may read."""
+        return [] if self.version(version_id) is None else read_blocks(self.engine, version_id)
 
 
 @click.command()

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine, text
 
+from store.access import Access
+
 BlockKind = Literal["heading", "paragraph", "list_item", "table_row", "code"]
 
 
@@ -114,6 +116,32 @@ def read_versions(engine: Engine, workspace_id: int, version_ids: Iterable[int])
             statement, {"workspace_id": workspace_id, "ids": sorted(set(version_ids))}
         )
         return [_version(row) for row in rows]
+
+
+def read_permitted_version(
+    engine: Engine, workspace_id: int, access: Access, version_id: int
+) -> Version | None:
+    """Return a version if `access` may read its document, else None.
+
+    Also one that is superseded or whose document was deleted: old citations must open.
+    """
+    statement = text(
+        f"SELECT {VERSION_COLUMNS} FROM document_versions v"
+        " JOIN documents d ON d.id = v.document_id"
+        " WHERE v.workspace_id = :workspace_id AND v.id = :version_id"
+        " AND d.audience && CAST(:asker AS text[]) AND d.audience && CAST(:place AS text[])"
+    )
+    with engine.connect() as connection:
+        row = connection.execute(
+            statement,
+            {
+                "workspace_id": workspace_id,
+                "version_id": version_id,
+                "asker": sorted(access.asker),
+                "place": sorted(access.place),
+            },
+        ).one_or_none()
+    return _version(row) if row else None
 
 
 BLOCK_COLUMNS = "kind, start_offset, end_offset, level, heading_path, page"
