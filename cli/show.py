@@ -28,7 +28,8 @@ def printable(text: str) -> str:
 
 def answer_lines(answer: Answer) -> Iterator[str]:
     """Return the answer, its footnotes and what it took, a line each."""
-    yield from textwrap.wrap(printable(marked(answer)), WIDTH) or [""]
+    for line in printable(marked(answer)).splitlines():
+        yield from textwrap.wrap(line, WIDTH)
     for choice in answer.choices:
         yield f"  · {printable(choice)}"
     if answer.closest is not None:
@@ -55,7 +56,9 @@ def footnote_lines(citation: Citation, *, bullet: str) -> Iterator[str]:
         facts += f" until {day(citation.effective_to)}"
     yield f" {bullet}  {printable(where)}    {facts}"
     yield from textwrap.wrap(
-        f"“{printable(citation.quote)}”", WIDTH, initial_indent="    ", subsequent_indent="    "
+        f"“{printable(" ".join(citation.quote.split()))}”",
+        WIDTH,
+        initial_indent="    ", subsequent_indent="    "
     )
     if citation.link:
         yield f"    {printable(citation.link)}"

@@ -1,6 +1,8 @@
 """Ends a question: its outcome and its words, kept with their trace."""
 
 import time
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from langgraph.runtime import Runtime
@@ -39,9 +41,18 @@ def _ended(state: State, tools: Tools) -> dict[str, Any]:
         return {"outcome": "clarifying", "text": WHICH_ONE}
     claims = state.get("claims", ())
     if claims:
-        text = " ".join(claim.text for claim in claims)
+        text = join([claim.text for claim in claims])
         return {"outcome": "answered", "text": text, "note": state["draft"].note}
     return refusal(state, tools)
+
+
+def join(claims: Sequence[str]) -> str:
+    """Return claims as one text: sentences run on, rows of tables and lists begin a line."""
+    text = claims[0]
+    for before, claim in pairwise(claims):
+        apart = any("|" in part or "\n" in part for part in (before, claim))
+        text += ("\n" if apart else " ") + claim
+    return text
 
 
 def human_text(contact: str | None) -> str:

@@ -97,7 +97,9 @@ def closest_citation(retrieval: Retrieval, tools: Tools) -> Citation | None:
     """Return the words nearest to a question that is refused, exactly as they stand."""
     if not retrieval.sentences:
         return None
-    nearest = max(retrieval.sentences, key=lambda s: s.similarity)
+    # A heading or a scrap says nothing by itself, unless there is nothing else.
+    telling = [s for s in retrieval.sentences if s.kind != "heading" and len(s.text.split()) > 3]
+    nearest = max(telling or retrieval.sentences, key=lambda s: s.similarity)
     candidate = nearest.passage.candidate
     versions = read_versions(tools.engine, tools.workspace_id, [candidate.version_id])
     if not versions or versions[0].text[nearest.start : nearest.end] != nearest.text:

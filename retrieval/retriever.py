@@ -1,5 +1,6 @@
 """Retrieval as the graph sees it: a question in its conversation → ranked passages, sentences."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from retrieval.lexical import question_terms
 from retrieval.ranking import Passage, rank, with_sentences
 from retrieval.sentences import split
 from store.access import Access
+from store.documents import BlockKind
 from store.search import Candidate, search
 from store.spaces import EmbeddingSpace, active_space
 
@@ -28,7 +30,8 @@ class Sentence:
     """A sentence of a ranked passage, with its offsets in the version's text.
 
     `similarity` is the cosine to the question alone, `in_conversation` to the question with the
-    turns before it. A heading ranks its passage but says nothing by itself.
+    turns before it. `kind` is that of its block: a heading ranks its passage but says nothing
+    by itself, and a table row or list item says less without what stands above it.
     """
 
     passage: Passage
@@ -37,7 +40,7 @@ class Sentence:
     text: str
     similarity: float
     in_conversation: float
-    is_heading: bool = False
+    kind: BlockKind = "paragraph"
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class Retriever:
                 text=passage.candidate.text[start:end],
                 similarity=float(alone),
                 in_conversation=float(joined),
-                is_heading=passage.candidate.start + start in passage.candidate.headings,
+                kind=_kind_at(passage.candidate, passage.candidate.start + start),
             )
             for (passage, start, end), (alone, joined) in zip(places, similarities, strict=True)
         ]
@@ -179,3 +182,9 @@ def _ranked(passages: Sequence[Passage], sentences: Sequence[Sentence], limit: i
         if passage is not None:
             kept.append(replace(sentence, passage=passage))
     return Retrieval(ranked, tuple(kept))
+
+
+def _kind_at(candidate: Candidate, offset: int) -> BlockKind:
+    """Return the kind of the block that holds a code point of the version's text."""
+    place = bisect_right(candidate.blocks, offset, key=lambda block: block[0])
+    return candidate.blocks[place - 1][1] if place else "paragraph"

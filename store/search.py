@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from pgvector import HalfVector
 from sqlalchemy import Engine, text
 
 from store.access import Access
-from store.documents import VERSION_COLUMNS, Version
+from store.documents import VERSION_COLUMNS, BlockKind, Version
 from store.spaces import EmbeddingSpace
 from store.tables import TERM_DIMENSIONS
 
@@ -73,9 +74,9 @@ scored AS (
 SELECT s.chunk_id, s.content, s.similarity, s.bm25, s.total, f.id AS version_id,
        f.document_key, f.title, f.number, f.effective_from, f.effective_to, f.link, f.trust,
        vc.ordinal, vc.start_offset, vc.end_offset, vc.heading_path, vc.page,
-       ARRAY(SELECT b.start_offset FROM blocks b
-             WHERE b.version_id = vc.version_id AND b.kind = 'heading'
-               AND b.start_offset BETWEEN vc.start_offset AND vc.end_offset) AS headings
+       ARRAY(SELECT b.start_offset || ':' || b.kind FROM blocks b
+             WHERE b.version_id = vc.version_id AND b.end_offset > vc.start_offset
+               AND b.start_offset < vc.end_offset ORDER BY b.ordinal) AS blocks
 FROM scored s
 JOIN version_chunks vc ON vc.chunk_id = s.chunk_id
 JOIN in_force f ON f.id = vc.version_id
@@ -109,12 +110,17 @@ class Candidate:
     similarity: float
     bm25: float
     bm25_total: float
-    headings: frozenset[int] = frozenset()  # where headings start in the version's text
+    blocks: tuple[tuple[int, BlockKind], ...] = ()  # where its blocks start in the text
 
     @property
     def text(self) -> str:
         """Return the passage: the content without its line of title and headings."""
         return self.content.partition("\n")[2]
+
+
+def _block_start(entry: str) -> tuple[int, BlockKind]:
+    start, _, kind = entry.partition(":")
+    return int(start), cast("BlockKind", kind)
 
 
 def search(
@@ -170,7 +176,7 @@ def search(
             similarity=float(row.similarity),
             bm25=float(row.bm25),
             bm25_total=float(row.total),
-            headings=frozenset(row.headings),
+            blocks=tuple(_block_start(entry) for entry in row.blocks),
         )
         for row in rows
     ]
