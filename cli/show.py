@@ -55,11 +55,8 @@ def footnote_lines(citation: Citation, *, bullet: str) -> Iterator[str]:
     if citation.effective_to is not None:
         facts += f" until {day(citation.effective_to)}"
     yield f" {bullet}  {printable(where)}    {facts}"
-    yield from textwrap.wrap(
-        f"“{printable(" ".join(citation.quote.split()))}”",
-        WIDTH,
-        initial_indent="    ", subsequent_indent="    "
-    )
+    quote = printable(" ".join(citation.quote.split()))
+    yield from textwrap.wrap(f"“{quote}”", WIDTH, initial_indent="    ", subsequent_indent="    ")
     if citation.link:
         yield f"    {printable(citation.link)}"
 
