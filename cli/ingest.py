@@ -16,6 +16,7 @@ from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError
 from ingestion.errors import display_name
 from ingestion.ingest import Ingester, media_type
 from ingestion.jobs import run_file_job, submit_file
+from ingestion.parse import parse
 from ingestion.sniff import refuse_size
 from store.jobs import find_job, sweep
 from store.publish import File
@@ -57,14 +58,28 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """
     for path in paths:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.is_file() and not _hidden(p, path))
+            inside = [p for p in _visible(path) if p.is_file()]
             if not inside:
                 raise NotFoundError(f"{path} holds no files; name another folder.")
             yield from ((p, p.relative_to(path).as_posix()) for p in inside)
         elif path.is_file():
             yield path, path.name
+        elif path.exists():
+            raise NotFoundError(f"{path} is not a file or a folder; name one that is.")
         else:
             raise NotFoundError(f"{path} is not there; check the path.")
+
+
+def _visible(root: Path) -> Iterator[Path]:
+    """Return what a folder shows, sorted, and tell of links that lead out of it."""
+    home = root.resolve()
+    for path in sorted(root.rglob("*")):
+        if _hidden(path, root) or not path.exists():
+            continue
+        if path.resolve().is_relative_to(home):
+            yield path
+        elif path.is_symlink():
+            click.echo(f"  – {path} is a link that leads out of {root}: left out", err=True)
 
 
 def _hidden(path: Path, root: Path) -> bool:
@@ -87,14 +102,51 @@ def ingest_files(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
         task = progress.add_task("Ingesting", total=len(files))
+        twins = unnamed_twins(files)
         for path, name in files:
             progress.update(task, description=name[-40:])
-            outcome = _ingest_one(runtime, path, name, audience)
+            outcome = twins.get(path) or _ingest_one(runtime, path, name, audience)
             outcomes.append(outcome)
             if lines or "error" in outcome:
                 console.print(summary(outcome), markup=False, highlight=False, soft_wrap=True)
             progress.advance(task)
     return outcomes
+
+
+def unnamed_twins(files: Sequence[tuple[Path, str]]) -> dict[Path, dict[str, Any]]:
+    """Return refusals for files that would become versions of another by their name alone.
+
+    That is each file, but for the first, whose display name others have too and that names no
+    document itself. The same file given twice is no twin of its own.
+    """
+    named: dict[str, list[Path]] = {}
+    for path, name in files:
+        named.setdefault(name, []).append(path)
+    refused = {}
+    for name, paths in named.items():
+        if len({path.resolve() for path in paths}) == 1:
+            continue
+        first, *others = [path for path in paths if _names_no_document(path, name)] or paths[:1]
+        for path in others:
+            if path.resolve() != first.resolve():
+                refused[path] = {"file": name, "error": _twin_error(path, first, name)}
+    return refused
+
+
+def _twin_error(path: Path, first: Path, name: str) -> str:
+    return (
+        f"{path} would become a version of {first}, as both go by the name {name}; name the"
+        " document in its front matter (document: …), or give the files separate names."
+    )
+
+
+def _names_no_document(path: Path, name: str) -> bool:
+    """Whether a file that can be read goes by its name alone."""
+    try:
+        refuse_size(display_name(name), path.stat().st_size)
+        return parse(name, path.read_bytes()).document_key is None
+    except (FootnoteError, OSError):
+        return False  # it will be refused for that
 
 
 def _ingest_one(
@@ -138,17 +190,24 @@ def summary(outcome: dict[str, Any]) -> str:
     """Return the line a person reads about one file."""
     if "error" in outcome:
         return f"  ✗ {outcome['error']}"
+    readers = outcome.get("audience_now", [])  # a result kept by an older version has none
+    now = f"; audience now {', '.join(readers)}" if readers else ""
     if not outcome["new_version"]:
-        return f"  = {outcome['file']}: reads the same as version {outcome['version']}"
-    embedded = f"{outcome['embedded']} of {outcome['chunks']} passages embedded"
+        return f"  = {outcome['file']}: reads the same as version {outcome['version']}{now}"
+    embedded = f"{counted(outcome['chunks'], 'passage')}, {outcome['embedded']} newly embedded"
     line = (
         f"  ✓ {outcome['file']}: version {outcome['version']} of {outcome['title']},"
-        f" in force from {outcome['effective_from'][:10]}, {embedded}"
+        f" in force from {outcome['effective_from'][:10]}, {embedded}{now}"
     )
     said = list(outcome["warnings"])
     if outcome["hidden_characters"]:
         said.append(f"{outcome['hidden_characters']} characters nobody could see were left out")
     return "\n".join([line, *(f"      {warning}" for warning in said)])
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number with its noun: `1 file`, `2 files`."""
+    return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
 def totals(outcomes: Sequence[dict[str, Any]]) -> str:
@@ -157,4 +216,4 @@ def totals(outcomes: Sequence[dict[str, Any]]) -> str:
     new = sum(bool(outcome.get("new_version")) for outcome in outcomes)
     same = len(outcomes) - failed - new
     parts = [f"{new} new", f"{same} unchanged"] + ([f"{failed} refused"] if failed else [])
-    return f"{len(outcomes)} files: " + ", ".join(parts)
+    return f"{counted(len(outcomes), 'file')}: " + ", ".join(parts)

@@ -1,6 +1,6 @@
 """From a file to a published version: parse, chunk, embed what is new, publish."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,10 @@ MEDIA_TYPES = {".md": "text/markdown", ".html": "text/html", ".htm": "text/html"
 
 @dataclass(frozen=True)
 class Report:
-    """What became of one file; `embedded` counts the chunks that had no vector before."""
+    """What became of one file; `embedded` counts the chunks that had no vector before.
+
+    `audience` is set only if a known document's changed.
+    """
 
     file_name: str
     document: str
@@ -32,6 +35,7 @@ class Report:
     effective_from: str
     hidden_characters: int = 0  # text a person could not see, left out
     warnings: tuple[str, ...] = ()
+    audience: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON types."""
@@ -46,6 +50,7 @@ class Report:
             "effective_from": self.effective_from,
             "hidden_characters": self.hidden_characters,
             "warnings": list(self.warnings),
+            "audience_now": list(self.audience),
         }
 
 
@@ -103,8 +108,15 @@ def _report(file: File, document: ParsedDocument, done: Publication, embedded: i
         embedded=embedded if done.is_new else 0,
         effective_from=done.effective_from.isoformat(),
         hidden_characters=document.hidden_characters,
-        warnings=document.warnings,
+        warnings=(*document.warnings, *_title_change(document, done)),
+        audience=done.audience,
     )
+
+
+def _title_change(document: ParsedDocument, done: Publication) -> Iterator[str]:
+    """Tell of another title: it may be another document under the same name."""
+    if done.previous_title is not None and done.previous_title != document.title:
+        yield f"the title changed from “{done.previous_title}” to “{document.title}”"
 
 
 def media_type(name: str) -> str:

@@ -47,7 +47,11 @@ class PassageTerms:
 
 @dataclass(frozen=True)
 class Publication:
-    """What publishing did: `number` is the version's; `is_new` is False if nothing changed."""
+    """What publishing did: `number` is the version's; `is_new` is False if its words are the same.
+
+    `previous_title` is that of the version numbered before, None for a document's first;
+    `audience` is set only if a known document's changed.
+    """
 
     version_id: int
     document_key: str
@@ -56,6 +60,8 @@ class Publication:
     effective_from: datetime
     chunk_count: int
     new_chunk_count: int
+    previous_title: str | None = None
+    audience: tuple[str, ...] = ()
 
 
 def chunk_hash(content: str) -> str:
@@ -87,11 +93,19 @@ def publish(
         )
         now = datetime.now(UTC)
         key = document.document_key or file.name
+        title, changed = _before(connection, workspace_id, key, audience)
         document_id = _ensure_document(connection, workspace_id, key, audience)
         same = _same_version(connection, document_id, document, now)
         if same is not None:
             return Publication(
-                same.id, key, same.number, False, same.effective_from, len(passages), 0
+                version_id=same.id,
+                document_key=key,
+                number=same.number,
+                is_new=False,
+                effective_from=same.effective_from,
+                chunk_count=len(passages),
+                new_chunk_count=0,
+                audience=changed,
             )
         chunk_ids, new = _insert_chunks(connection, workspace_id, passages)
         insert_vectors(
@@ -101,8 +115,34 @@ def publish(
         version = _insert_version(connection, workspace_id, document_id, dated, file)
         _insert_places(connection, version.id, document, passages, chunk_ids)
         return Publication(
-            version.id, key, version.number, True, version.effective_from, len(passages), new
+            version_id=version.id,
+            document_key=key,
+            number=version.number,
+            is_new=True,
+            effective_from=version.effective_from,
+            chunk_count=len(passages),
+            new_chunk_count=new,
+            previous_title=title,
+            audience=changed,
         )
+
+
+def _before(
+    connection: Connection, workspace_id: int, key: str, audience: Sequence[str] | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return the title of a known document's last version, and `audience` if it is another."""
+    row = connection.execute(
+        text(
+            "SELECT d.audience, (SELECT title FROM document_versions WHERE document_id = d.id"
+            " ORDER BY number DESC LIMIT 1) AS title"
+            " FROM documents d WHERE d.workspace_id = :workspace_id AND d.key = :key"
+        ),
+        {"workspace_id": workspace_id, "key": key},
+    ).one_or_none()
+    if row is None:
+        return None, ()
+    kept = audience is None or set(audience) == set(row.audience)
+    return row.title, () if kept else tuple(audience or ())
 
 
 def _ensure_document(

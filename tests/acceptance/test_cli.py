@@ -63,7 +63,7 @@ def test_ingest_tells_a_line_a_file_and_a_sum(first_ingestion: Finished) -> None
         in first_ingestion.told
     )
     assert first_ingestion.out.strip() == "11 files: 11 new, 0 unchanged"
-    assert first_ingestion.told.count("passages embedded") == 11
+    assert first_ingestion.told.count("newly embedded") == 11
 
 
 def test_ingesting_the_same_again_changes_nothing(library: Footnote) -> None:
