@@ -1,7 +1,7 @@
 """Markdown to blocks, by way of HTML: what a renderer would show is what is read.
 
-CommonMark with tables and strikethrough. Every stretch of text is marked with its place in the
-source on the way, so raw HTML, hidden elements and tables need no second treatment.
+CommonMark with tables and strikethrough (whose words are left out). Every stretch of text is
+marked with its place in the source on the way, so raw HTML, hidden elements and tables need no second treatment.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Which text of an HTML page a person could not see, as far as the page itself says so.
+"""Which text of an HTML page is hidden or struck out, as far as the page itself says so.
 
 Covered: the `hidden` attribute, `aria-hidden`, inline styles, and rules of `<style>` elements
 for a tag, a class or an id. Not covered: style sheets in other files, `@media` and other
@@ -15,6 +15,7 @@ Declarations = Mapping[str, str]
 
 WHITE: Colour = (255, 255, 255)
 ALIKE = 24  # largest difference of a channel at which text and ground cannot be told apart
+STRUCK = frozenset({"s", "strike", "del"})  # elements whose words no longer hold
 TINY = 1.5  # pixels; smaller text is a speck
 _PIXELS = {"px": 1.0, "pt": 4 / 3, "em": 16.0, "rem": 16.0, "%": 0.16, "": 1.0}
 _NAMED: dict[str, Colour] = {
@@ -99,6 +100,12 @@ def removed(tag: str, attributes: Mapping[str, str | None], style: Declarations)
         or _is_zero(style.get("opacity", ""))
         or any(_FAR_AWAY.match(style.get(p, "")) for p in ("left", "top", "text-indent"))
     )
+
+
+def struck(tag: str, style: Declarations) -> bool:
+    """Return whether an element, and all that is in it, is shown with a line through it."""
+    lines = (style.get(name, "") for name in ("text-decoration", "text-decoration-line"))
+    return tag in STRUCK or any("line-through" in line for line in lines)
 
 
 def inherit(look: Look, attributes: Mapping[str, str | None], style: Declarations) -> Look:

@@ -1,7 +1,7 @@
 """The walk over a parsed page: from elements to blocks, in reading order.
 
-Scripts, styles, templates, navigation and hidden elements are left out. The walk keeps its own
-stack, so depth costs no recursion.
+Scripts, styles, templates, navigation, hidden and struck-out elements are left out.
+The walk keeps its own stack, so depth costs no recursion.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ingestion.parse.marks import Marks
 from ingestion.parse.numerals import list_marker, lowered, raised
-from ingestion.parse.styles import Look, StyleSheet, inherit, removed
+from ingestion.parse.styles import Look, StyleSheet, inherit, removed, struck
 from ingestion.parse.tables import joined_cells, layout_tables
 from ingestion.parse.visible import Piece, visible
 from ingestion.parse.writer import CanonicalWriter
@@ -120,6 +120,9 @@ class _Walk:
                 self._count_hidden(node)
                 return None
             look = inherit(look, attributes, style)
+        if struck(tag, style):
+            self._count_struck(node)
+            return None
         if tag == "img" and not look.unseen:
             self._pieces += self._marks.pieces(attributes.get("alt") or "")
         elif tag == "br":
@@ -142,6 +145,9 @@ class _Walk:
 
     def _count_hidden(self, node: LexborNode) -> None:
         self._writer.hidden += len(visible(self._marks.strip(node.text(deep=True))))
+
+    def _count_struck(self, node: LexborNode) -> None:
+        self._writer.struck += bool(visible(self._marks.strip(node.text(deep=True))))
 
     def _break(self) -> None:
         """Two line breaks in a row part paragraphs, as they do for the eye."""

@@ -1,5 +1,6 @@
 """Canonical text as it is written down: block after block, with offsets, headings and places."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,7 +49,8 @@ class CanonicalWriter:
     """
 
     def __init__(self, source: str) -> None:
-        self.hidden = 0
+        self.hidden = 0  # characters
+        self.struck = 0  # passages
         self._source = source
         self._parts: list[str] = []
         self._length = 0
@@ -114,8 +116,13 @@ class CanonicalWriter:
             owner=head.owner,
             link=head.link,
             hidden_characters=self.hidden,
-            warnings=warnings,
+            warnings=(*warnings, *self._struck_warning()),
         )
+
+    def _struck_warning(self) -> Iterator[str]:
+        if self.struck:
+            were = "passage was" if self.struck == 1 else "passages were"
+            yield f"{self.struck:,} struck-out {were} left out."
 
     def _believed(self, piece: Piece) -> Piece:
         text, at = piece

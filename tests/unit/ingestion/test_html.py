@@ -102,6 +102,25 @@ def test_text_that_cannot_be_seen_is_dropped_and_counted(head: str, element: str
 
 
 @pytest.mark.parametrize(
+    ("head", "element"),
+    [
+        pytest.param("", "<s>gone</s>", id="s"),
+        pytest.param("", "<strike>gone</strike>", id="strike"),
+        pytest.param("", "<del><p>gone</p><p>too</p></del>", id="paragraphs in del"),
+        pytest.param("", "<b style='text-decoration:line-through red'>gone</b>", id="style"),
+        pytest.param("<style>.x{text-decoration-line:line-through}</style>",
+                     "<p class=x>go<i>ne</i></p>", id="class"),
+    ],
+)  # fmt: skip
+def test_struck_out_text_is_dropped_with_a_warning(head: str, element: str) -> None:
+    """What a page strikes out is not indexed, and is not called hidden."""
+    document = read(f"<p>seen</p>{element}<ins>new</ins>", head)
+    assert document.text == "seen\n\nnew"
+    assert document.hidden_characters == 0
+    assert document.warnings == ("1 struck-out passage was left out.",)
+
+
+@pytest.mark.parametrize(
     ("head", "body"),
     [
         pytest.param("", "<div style='font-size:0'><p style='font-size:1em'>seen</p></div>",
@@ -192,7 +211,8 @@ def test_a_hundred_thousand_levels_are_refused() -> None:
     "unit",
     ["<div>", "<p>", "<b>", "<", "<!--", "<a ", "&", "<style>", "<script>", "<table><tr><td>",
      "<ul><li>", "<a b='", "<p hidden>a", "<title>", "<svg>", "<sup>1", "<br>a", "<select>",
-     "<p style='color:red'>a", "<pre>a\n", "<!doctype html>", "</p>", "<plaintext>"],
+     "<p style='color:red'>a", "<p><s>a", "<s>a</s>",
+     "<pre>a\n", "<!doctype html>", "</p>", "<plaintext>"],
 )  # fmt: skip
 def test_nasty_input_takes_linear_time(unit: str) -> None:
     """100,000 characters of anything are read, or refused in a sentence, without a hang."""

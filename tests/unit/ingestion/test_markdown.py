@@ -42,7 +42,7 @@ def blocks(source: str) -> list[tuple[str, int, str]]:
         ),
         pytest.param("```x\na  b\n\n c\n```", [("code", 0, "a b"), ("code", 0, "c")], id="fence"),
         pytest.param("    code", [("code", 0, "code")], id="indented code"),
-        pytest.param("~~a~~ **b** `c` \\*d\\*", [("paragraph", 0, "a b c *d*")], id="inline"),
+        pytest.param("~~a~~ **b** `c` \\*d\\*", [("paragraph", 0, "b c *d*")], id="inline"),
         pytest.param("[a *b*](/u \"t\") <http://c.d>", [("paragraph", 0, "a b http://c.d")],
                      id="links"),
         pytest.param("[a][r] ![b](/p)\n\n[r]: /u", [("paragraph", 0, "a b")], id="references"),
@@ -73,6 +73,19 @@ def test_hidden_html_hides_the_markdown_inside_it() -> None:
     document = read('a\n\n<div style="display:none">\n\nsecret *words*\n\n</div>\n\nb')
     assert document.text == "a\n\nb"
     assert document.hidden_characters == len("secret words")
+
+
+def test_struck_out_words_are_left_out_and_said() -> None:
+    """Words that were taken back are no policy; a warning tells how many stretches went."""
+    document = read("Entry costs ~~€29~~ €30.\n\n- ~~no dogs~~\n- <s>no</s> cats\n\n~~ ~~")
+    assert document.text.startswith("Entry costs €30.\n\ncats")
+    assert document.hidden_characters == 0
+    assert document.warnings == ("3 struck-out passages were left out.",)
+
+
+def test_a_struck_item_keeps_its_number() -> None:
+    """The items after one that was struck out are called as before."""
+    assert read("1. a\n2. ~~b~~\n3. c").text == "1. a\n3. c"
 
 
 def test_heading_paths_name_the_headings_above() -> None:

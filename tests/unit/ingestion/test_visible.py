@@ -94,6 +94,11 @@ def test_a_fragment_may_lack_the_definitions_of_its_links() -> None:
     assert visible_markdown("Ask [our *team*][support] or [x].") == "Ask our team or [x]."
 
 
+def test_a_fragment_loses_what_is_struck_out() -> None:
+    """A quote with struck-out words reads as the document that lost them."""
+    assert visible_markdown("Entry is not ~~€29~~ <del>€28</del> €30.") == "Entry is not €30."
+
+
 def test_no_pattern_repeats_a_group_possessively() -> None:
     """Python 3.11.0 to 3.11.4 lose letters where a group is repeated possessively."""
     found = [
