@@ -5,23 +5,18 @@ from datetime import UTC, datetime
 import click
 
 from cli.runtime import Moment, open_runtime
-from cli.show import day, print_json
-from store.access import OPERATOR_ACCESS
-from store.search import versions_in_force
+from cli.show import counted, day, print_json, printable
+from store.access import EVERYONE
+from store.search import Listed, list_in_force
 
 
 @click.command()
 @click.option("--as-of", type=Moment(), help="List what was in force then.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def documents(as_of: datetime | None, as_json: bool) -> None:
-    """List the documents in force, with version and date."""
+    """List all documents in force, with version, date and who may read them."""
     with open_runtime() as runtime:
-        versions = versions_in_force(
-            runtime.engine,
-            runtime.workspace_id,
-            OPERATOR_ACCESS,
-            as_of or datetime.now(UTC),
-        )
+        versions = list_in_force(runtime.engine, runtime.workspace_id, as_of or datetime.now(UTC))
     if as_json:
         rows = [
             {
@@ -29,13 +24,22 @@ def documents(as_of: datetime | None, as_json: bool) -> None:
                 "title": version.title,
                 "version": version.number,
                 "effective_from": version.effective_from.isoformat(),
-                "characters": len(version.text),
+                "characters": version.characters,
+                "audience": list(version.audience),
             }
             for version in versions
         ]
         print_json({"documents": rows})
         return
     for version in versions:
-        since = f"v{version.number}, in force since {day(version.effective_from)}"
-        click.echo(f"{version.title:40.40}  {since}  ({version.document_key})")
-    click.echo(f"{len(versions)} documents in force")
+        click.echo(document_line(version))
+    click.echo(f"{counted(len(versions), 'document')} in force")
+
+
+def document_line(version: Listed) -> str:
+    """Return the line about one document; its audience only where that is not every member."""
+    since = f"v{version.number}, in force since {day(version.effective_from)}"
+    line = f"{printable(version.title):40.40}  {since}  ({printable(version.document_key)})"
+    if version.audience == (EVERYONE,):
+        return line
+    return f"{line}  for {', '.join(map(printable, version.audience))}"

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.audience import check_audience
 from cli.runtime import Runtime, open_runtime
-from cli.show import print_json
+from cli.show import counted, print_json
 from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError
 from ingestion.errors import display_name
 from ingestion.ingest import Ingester, media_type
@@ -203,11 +203,6 @@ def summary(outcome: dict[str, Any]) -> str:
     if outcome["hidden_characters"]:
         said.append(f"{outcome['hidden_characters']} characters nobody could see were left out")
     return "\n".join([line, *(f"      {warning}" for warning in said)])
-
-
-def counted(number: int, thing: str) -> str:
-    """Return a number with its noun: `1 file`, `2 files`."""
-    return f"{number} {thing}" + ("" if number == 1 else "s")
 
 
 def totals(outcomes: Sequence[dict[str, Any]]) -> str:

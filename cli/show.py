@@ -21,9 +21,20 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=plain, indent=2))
 
 
+def counted(number: int, thing: str) -> str:
+    """Return a number with its noun: `1 file`, `2 files`."""
+    return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
 def printable(text: str) -> str:
-    """Return text from documents without what would steer the terminal."""
-    return "".join(letter for letter in text if letter == "\n" or letter.isprintable())
+    """Return text from documents without what would steer the terminal.
+
+    White space that does not break, or is thin, does not count as printable; it becomes a space.
+    """
+    return "".join(
+        letter if letter == "\n" or letter.isprintable() else " " if letter.isspace() else ""
+        for letter in text
+    )
 
 
 def answer_lines(answer: Answer) -> Iterator[str]:

@@ -182,6 +182,36 @@ def search(
     ]
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A version in force, as the operator lists it: `audience` may read it."""
+
+    document_key: str
+    title: str
+    number: int
+    effective_from: datetime
+    characters: int
+    audience: tuple[str, ...]
+
+
+def list_in_force(engine: Engine, workspace_id: int, as_of: datetime) -> list[Listed]:
+    """Return every document's version in force, whoever may read it, by title."""
+    statement = text(
+        "SELECT d.key AS document_key, v.title, v.number, v.effective_from,"
+        " length(v.text) AS characters, d.audience"
+        " FROM documents d CROSS JOIN LATERAL ("
+        "   SELECT * FROM document_versions"
+        "   WHERE document_id = d.id AND effective_from <= :as_of"
+        "   ORDER BY effective_from DESC, number DESC LIMIT 1) v"
+        " WHERE d.workspace_id = :workspace_id AND d.deleted_at IS NULL"
+        " AND (v.effective_to IS NULL OR v.effective_to > :as_of)"
+        " ORDER BY v.title, v.id"
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(statement, {"workspace_id": workspace_id, "as_of": as_of})
+        return [Listed(**{**row._mapping, "audience": tuple(row.audience)}) for row in rows]
+
+
 def versions_in_force(
     engine: Engine, workspace_id: int, access: Access, as_of: datetime
 ) -> list[Version]:
