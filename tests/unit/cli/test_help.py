@@ -1,0 +1,59 @@
+"""Every command explains itself."""
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from cli.__main__ import COMMANDS, footnote
+
+INNER = ["eval retrieval", "eval answers", "members set", "members show"]
+SERVICES = ["up", "web", "worker", "bot"]  # they print no result
+CONTEXT = click.Context(footnote)
+
+
+def command(words: str) -> click.Command:
+    """Return a command or subcommand by its words."""
+    found: click.Command | None = footnote
+    for word in words.split():
+        assert isinstance(found, click.Group)
+        found = found.get_command(CONTEXT, word)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("words", [*COMMANDS, *INNER])
+def test_each_command_has_help(words: str) -> None:
+    """It says how it is used and what it does, in a sentence."""
+    shown = CliRunner().invoke(footnote, [*words.split(), "--help"])
+
+    assert shown.exit_code == 0
+    assert shown.output.startswith(f"Usage: footnote {words} ")
+    summary = " ".join(shown.output.split("\n\n")[1].split())
+    assert summary.endswith(".")
+
+
+@pytest.mark.parametrize("words", [*COMMANDS, *INNER])
+def test_each_command_that_prints_a_result_has_json(words: str) -> None:
+    """All but services and groups take --json."""
+    found = command(words)
+    names = {name for parameter in found.params for name in parameter.opts}
+
+    assert isinstance(found, click.Group) or words in SERVICES or "--json" in names
+
+
+def test_no_subcommand_is_forgotten_here() -> None:
+    """The list above is what the groups hold."""
+    groups = {name: command(name) for name in COMMANDS}
+    held = {
+        f"{name} {inner}"
+        for name, group in groups.items()
+        if isinstance(group, click.Group)
+        for inner in group.list_commands(CONTEXT)
+    }
+
+    assert held == set(INNER)
+
+
+def test_only_listed_commands_are_imported() -> None:
+    """No module is looked for by a name that somebody typed."""
+    assert footnote.get_command(CONTEXT, "runtime") is None
