@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from bot.socket import check_slack
 from cli.brokers import given_redis, has_embedded_redis, redis_version
+from cli.names import given_names, unknown_names
 from cli.runtime import database_url
 from cli.show import print_json
 from core.broker import find_redis_server
@@ -58,10 +59,11 @@ def run_checks(config: Settings) -> Iterator[Check]:
     """Run every check; one that fails by a known error says so and the next one runs."""
     parts: tuple[tuple[str, Callable[[Settings], tuple[State, str]]], ...] = (
         ("Python", _python),
+        ("Settings", _settings),
         ("Postgres", _postgres),
         ("Broker", _broker),
         ("Embedder", _embedder),
-        ("Model", _model),
+        ("Model", check_model),
         ("Slack", _slack),
         ("Tuning", _tuning),
     )
@@ -76,6 +78,13 @@ def run_checks(config: Settings) -> Iterator[Check]:
 def _python(config: Settings) -> tuple[State, str]:
     version = ".".join(map(str, sys.version_info[:3]))
     return "ok", f"{version} on {platform.system()} {platform.machine()}; data in {config.home}"
+
+
+def _settings(_config: Settings) -> tuple[State, str]:
+    unknown = unknown_names(given_names())
+    if unknown:
+        return "limited", " · ".join(unknown)
+    return "ok", "every FOOTNOTE_ name that is set is a setting"
 
 
 def _postgres(config: Settings) -> tuple[State, str]:
@@ -139,7 +148,8 @@ def _embedder(config: Settings) -> tuple[State, str]:
     )
 
 
-def _model(config: Settings) -> tuple[State, str]:
+def check_model(config: Settings) -> tuple[State, str]:
+    """Return whether the language model answers, with what it is or how to mend it."""
     if not config.has_model:
         return "none", (
             "answers are extractive. Set OPENAI_API_KEY, or OPENAI_BASE_URL for a local server."
@@ -159,7 +169,12 @@ def _model(config: Settings) -> tuple[State, str]:
             f"{where} does not answer ({type(error).__name__}); check OPENAI_API_KEY and"
             " OPENAI_BASE_URL. Until then answers are extractive."
         )
-    if names and config.openai_model not in names:
+    if not names:
+        return "limited", (
+            f"{where} lists no models, so {config.openai_model} may be missing; if answers stay"
+            " extractive, set OPENAI_MODEL."
+        )
+    if config.openai_model not in names:
         return "error", f"{where} has no model {config.openai_model}; set OPENAI_MODEL."
     return "ok", f"{config.openai_model} at {where}; every quote is checked all the same"
 

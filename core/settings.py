@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     escalation_contact: str | None = Field(
         None, validation_alias=AliasChoices("FOOTNOTE_ESCALATION_CONTACT")
     )  # words shown to who asks for a person, e.g. "#support-leads"
-    log_level: str = Field("INFO", validation_alias=AliasChoices("FOOTNOTE_LOG_LEVEL"))
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", validation_alias=AliasChoices("FOOTNOTE_LOG_LEVEL")
+    )  # in any case
 
     @field_validator("*", mode="before")
     @classmethod
@@ -78,6 +80,11 @@ class Settings(BaseSettings):
             return value.expanduser().absolute()
         except RuntimeError as error:
             raise PydanticCustomError("home", "there is no such user's folder") from error
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _in_capitals(cls, value: object) -> object:
+        return value.strip().upper() if isinstance(value, str) else value
 
     @field_validator("slack_api_url")
     @classmethod

@@ -126,6 +126,7 @@ def test_a_folder_in_the_file_s_place_is_refused(env_file: Path) -> None:
         pytest.param("FOOTNOTE_PORT", "70000", "FOOTNOTE_PORT: .*65535", id="too high"),
         pytest.param("FOOTNOTE_PORT", "0", "FOOTNOTE_PORT: .*1", id="zero"),
         pytest.param("FOOTNOTE_MODEL_TIMEOUT", "600", "MODEL_TIMEOUT: .*55", id="too long"),
+        pytest.param("FOOTNOTE_LOG_LEVEL", "LOUD", "LOG_LEVEL: .*'DEBUG'", id="no level"),
         pytest.param("FOOTNOTE_HOME", "~nobody-here/x", "FOOTNOTE_HOME: .*user", id="no user"),
     ],
 )
@@ -136,6 +137,17 @@ def test_a_bad_value_is_told_by_its_name(
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=rf"^A setting cannot be used: .*{told}.*\.$"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("written", "level"), [("debug", "DEBUG"), (" Warning ", "WARNING"), (" ", "INFO")]
+)
+def test_a_level_may_be_written_in_any_case(
+    written: str, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The level of the log is read without regard to case, and blank is the default."""
+    monkeypatch.setenv("FOOTNOTE_LOG_LEVEL", written)
+    assert load_settings().log_level == level
 
 
 def test_every_bad_value_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
