@@ -11,6 +11,11 @@ from core.errors import NotFoundError
 from store.access import Member
 from store.members import find_member, save_member
 
+STANDINGS = {
+    "member": "is a full member",
+    "guest": "is a guest",
+    "foreign": "belongs to another organisation",
+}
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -68,4 +73,11 @@ def show(member: Member, as_json: bool) -> None:
     if as_json:
         print_json(kept)
     else:
-        click.echo(", ".join([f"{member.user_id} is a {member.standing}", *kept["principals"]]))
+        click.echo(told(member))
+
+
+def told(member: Member) -> str:
+    """Return what is kept about a person as a line: standing, then groups and channels."""
+    return ", ".join(
+        [f"{member.user_id} {STANDINGS[member.standing]}", *sorted(member.principals)]
+    )

@@ -109,7 +109,7 @@ def run(config: Settings, url: str, redis: str | None, *, samples: bool) -> None
         line("✓", "worker · page", f"broker: {broker_name(config, redis)}")
         services += connect_slack(config, url, redis)
         report_model(config)
-        next_steps(config)
+        next_steps(config, samples=samples)
         watch(services)
     finally:
         ignore_interrupts()  # half of what follows would leave processes behind
@@ -233,9 +233,9 @@ def report_model(config: Settings) -> None:
         line("○", "no language model", detail)
 
 
-def next_steps(config: Settings) -> None:
-    """Print where to ask and what to do next."""
-    question = '"Can I return a sale item after three weeks?"'
+def next_steps(config: Settings, *, samples: bool) -> None:
+    """Print where to ask and what to do next; the question to try is one for the samples."""
+    question = '"Can I return a sale item after three weeks?"' if samples else '"YOUR QUESTION"'
     click.echo(
         f"\n  Ask at      {config.page_url}\n"
         f"  Try         python3 run.py ask {question}\n"
