@@ -1,8 +1,10 @@
 """What a document says about itself in its head: title, key, dates, owner, link."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+
+from rapidfuzz import fuzz, process
 
 from ingestion.errors import FrontMatterError, display_name
 from ingestion.parse.visible import visible
@@ -10,6 +12,20 @@ from ingestion.parse.writer import Head, shorten
 
 MAX_LINES = 200  # of front matter; a longer head is not one
 MAX_VALUE = 500  # characters
+MAX_SHOWN_KEY = 40  # characters of a key in a warning
+NEARLY = 80.0  # percent alike, from which on a key was meant for another: "titel" is 80
+
+_KEYS = ("title", "document", "effective_from", "effective_to", "owner", "link")
+# What people write for the dates, and letters alone would mistake for the other one.
+_OTHER_WORDS = {
+    "effective": "effective_from",
+    "effective_date": "effective_from",
+    "effective_on": "effective_from",
+    "effective_at": "effective_from",
+    "effective_since": "effective_from",
+    "effective_until": "effective_to",
+    "effective_till": "effective_to",
+}
 
 _FENCE = re.compile(r"---[ \t]*")
 _CLOSE = re.compile(r"(?:---|\.\.\.)[ \t]*")
@@ -46,7 +62,9 @@ def split_front_matter(source: str) -> tuple[dict[str, str], int]:
 
 
 def head_of(name: str, values: Mapping[str, str]) -> Head:
-    """Return the head made of `values`; keys that mean nothing here are ignored.
+    """Return the head made of `values`; a key that is nearly a known one gives a warning.
+
+    Other keys mean nothing here: site generators have many.
 
     Raises `FrontMatterError` when a date is none, or the document would end before it begins.
     """
@@ -65,7 +83,23 @@ def head_of(name: str, values: Mapping[str, str]) -> Head:
         effective_to=effective_to,
         owner=visible(values.get("owner", "")) or None,
         link=visible(values.get("link", "")) or None,
+        warnings=tuple(_misspelt(values)),
     )
+
+
+def _misspelt(values: Mapping[str, str]) -> Iterator[str]:
+    for key in values:
+        if key not in _KEYS and (meant := _meant(key)) is not None:
+            shown = visible(key)[:MAX_SHOWN_KEY]
+            yield f"“{shown}” was ignored; write {meant} if that is meant."
+
+
+def _meant(key: str) -> str | None:
+    """Return the known key that an unknown one was probably meant to be."""
+    if key in _OTHER_WORDS:
+        return _OTHER_WORDS[key]
+    best = process.extractOne(key, _KEYS, scorer=fuzz.ratio, score_cutoff=NEARLY)
+    return None if best is None else best[0]
 
 
 def _plain(value: str) -> str:

@@ -1,7 +1,8 @@
 """Markdown to blocks, by way of HTML: what a renderer would show is what is read.
 
 CommonMark with tables and strikethrough (whose words are left out). Every stretch of text is
-marked with its place in the source on the way, so raw HTML, hidden elements and tables need no second treatment.
+marked with its place in the source on the way, so raw HTML, hidden elements and tables need no
+second treatment.
 """
 
 import re

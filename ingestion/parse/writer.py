@@ -30,6 +30,7 @@ class Head:
     effective_to: datetime | None = None
     owner: str | None = None
     link: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class CanonicalWriter:
             owner=head.owner,
             link=head.link,
             hidden_characters=self.hidden,
-            warnings=(*warnings, *self._struck_warning()),
+            warnings=(*warnings, *head.warnings, *self._struck_warning()),
         )
 
     def _struck_warning(self) -> Iterator[str]:

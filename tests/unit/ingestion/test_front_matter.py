@@ -31,6 +31,34 @@ def test_other_keys_lists_and_comments_are_passed_over() -> None:
     """Front matter of site generators does no harm."""
     document = read("# comment\nlayout: sheet\nredirect_from:\n  - /a\nversions:\n  fpt: '*'\n\n")
     assert (document.text, document.title, document.owner) == ("Words.", "Returns", None)
+    assert document.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("effectve_from", "effective_from"),
+        ("efective-to", "effective_to"),
+        ("Effective date", "effective_from"),
+        ("titel", "title"),
+        ("documnet", "document"),
+        ("links", "link"),
+    ],
+)
+def test_a_key_that_is_nearly_known_gives_a_warning(key: str, meant: str) -> None:
+    """A misspelt key is not obeyed, and not passed over in silence."""
+    document = read(f"{key}: 2026-09-01")
+    shown = key.lower().replace("-", "_").replace(" ", "_")
+    assert document.warnings == (f"“{shown}” was ignored; write {meant} if that is meant.",)
+    assert (document.title, document.effective_from) == ("Returns", None)
+
+
+@pytest.mark.parametrize(
+    "key", ["layout", "subtitle", "redirect_from", "tags", "date", "author", "permalink", "lang"]
+)
+def test_keys_of_other_programs_are_silent(key: str) -> None:
+    """What site generators write is no misspelling of ours."""
+    assert read(f"{key}: words").warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,15 @@ def test_meta_elements_carry_key_dates_and_owner() -> None:
     assert document.effective_from.isoformat() == "2026-09-01T00:00:00+00:00"
 
 
+def test_a_misspelt_meta_element_gives_a_warning() -> None:
+    """Only what is nearly one of our names is named; other elements are silent."""
+    meta = "<meta name=viewport content=x><meta name='twitter:title' content=x>"
+    document = read("<p>a</p>", f"{meta}<meta name='effectve-from' content='2026-09-01'>")
+    assert document.warnings == (
+        "“effectve_from” was ignored; write effective_from if that is meant.",
+    )
+
+
 def test_a_bad_date_in_a_meta_element_is_refused() -> None:
     """The message names the file and the key."""
     with pytest.raises(FrontMatterError, match=r"^page\.html: effective_to is “soon”"):
