@@ -1,4 +1,8 @@
-"""Sentences as offsets, by nupunkt's English model; a line end always ends one."""
+"""Sentences as offsets, by nupunkt's English model; a line end always ends one.
+
+The model takes an everyday word before a stop ("month.") for an abbreviation now and then, so
+its sentences are cut once more where the letters leave no doubt.
+"""
 
 import re
 from collections.abc import Iterator
@@ -11,6 +15,22 @@ _LINE = re.compile(r"[^\n]+")
 # A row of stops ("……", "?!?!") costs the model square time and ends one sentence all the same.
 _STOPS = re.compile(r"[.?!…]{4,}")
 _MARKER = re.compile(r"\W*(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[ivxIVX]{1,5})[.)]\W*")
+# A word in small letters, a stop, and a word that begins with a capital.
+_DOUBTLESS = re.compile(r"(?<![\w.'’&/-])(\w{3,}+)([.?!])\s++(?=([^\W\d_]))")
+_ROMAN = re.compile(r"[ivx]+")
+# What is written with a stop in small letters, and may stand before a capital.
+_ABBREVIATIONS = frozenset(
+    "abbr abs acct addl addr adj adm admin amdt amend amt ann anon appl approx appt apt arr art "
+    "arts assn assoc asst att attn auth aux ave avg bal bldg blvd bros capt cert cfr chap chs "
+    "cir circ cit col comm cont corp dec ded deg dep dept dest dev diag dir disc dist distr div "
+    "eds encl ency eqn equiv esp esq est etc eval exc excl exec exp ext feb fed fig figs freq "
+    "fri gen gov govt grp hon hrs hwy ibid inc incl inst intl intro jan jul jun lbs lib lieut "
+    "ltd maj max mfg mfr mgmt mgr min mins misc mos msg mtg natl nov oct op opp opt ord org "
+    "orig para paras pkg pres prev prin proc prof pts publ qtr qty ref refs reg regs rel repr "
+    "req res resp rev rte sched sci sec secs sect sen sep sept sess spec sqq stat std ste subch "
+    "subd subdiv subj subpar subpara subsec subsecs sup supp suppl supt surg sym tel temp terr "
+    "tit treas tue tues typ ult univ ver vers viz vol vols wks yds yrs".split()
+)
 
 Span = tuple[int, int]
 
@@ -48,7 +68,23 @@ def _window_end(text: str, start: int, end: int) -> int:
 
 def _model_spans(window: str) -> list[Span]:
     calm = _STOPS.sub(lambda row: "x" * (len(row[0]) - 1) + row[0][-1], window)
-    return nupunkt.sent_spans(calm) if not window.isspace() else []
+    found = nupunkt.sent_spans(calm) if not window.isspace() else []
+    return [part for left, right in found for part in _cut_again(window, left, right)]
+
+
+def _cut_again(window: str, left: int, right: int) -> Iterator[Span]:
+    """Yield the parts of one of the model's sentences; together they are all of it."""
+    for match in _DOUBTLESS.finditer(window, left, right):
+        if _ends_sentence(match[1], match[2]) and match[3].isupper():
+            yield left, match.end()
+            left = match.end()
+    yield left, right
+
+
+def _ends_sentence(word: str, stop: str) -> bool:
+    if not (word.isalpha() and word.islower()):
+        return False
+    return stop != "." or (word not in _ABBREVIATIONS and not _ROMAN.fullmatch(word))
 
 
 def _joined(text: str, spans: Iterator[Span]) -> list[Span]:

@@ -26,6 +26,19 @@ def sentences(text: str) -> list[str]:
                      id="numbers of list items"),
         pytest.param("(a) Send it. (b) Wait.", ["(a) Send it.", "(b) Wait."], id="letters"),
         pytest.param("Really? ! Then he left.", ["Really? !", "Then he left."], id="stray sign"),
+        pytest.param("It is on top of public holidays. Part-time employees have less.",
+                     ["It is on top of public holidays.", "Part-time employees have less."],
+                     id="a word that the model takes for an abbreviation"),
+        pytest.param("The gym costs €15 per month. Guests may use the gym.",
+                     ["The gym costs €15 per month.", "Guests may use the gym."], id="month"),
+        pytest.param("Take at most 10 in a row. Exceptions are decided by Ann.",
+                     ["Take at most 10 in a row.", "Exceptions are decided by Ann."], id="row"),
+        pytest.param("Prices incl. VAT in approx. March, see art. IX and subsec. B of it.",
+                     ["Prices incl. VAT in approx. March, see art. IX and subsec. B of it."],
+                     id="small abbreviations before a capital"),
+        pytest.param("The U.S. Government and Acme Inc. Ltd agree with J. Smith et al. Here.",
+                     ["The U.S. Government and Acme Inc. Ltd agree with J. Smith et al. Here."],
+                     id="names"),
         pytest.param("\n \n", [], id="nothing"),
         pytest.param("3.", ["3."], id="only a number"),
         pytest.param("...", ["..."], id="only stops"),
@@ -56,7 +69,7 @@ def test_a_long_line_is_split_like_short_ones() -> None:
     assert sentences(" ".join([one] * 400)) == [one] * 400
 
 
-@pytest.mark.parametrize("unit", ["word ", "x", "?!", '".', '!"', "a. ", ". ", "(.)"])
+@pytest.mark.parametrize("unit", ["word ", "x", "?!", '".', '!"', "a. ", ". ", "(.)", "row. Go "])
 def test_half_a_million_characters_take_linear_time(unit: str) -> None:
     """Text without sentences, or full of stops, does not hang."""
     started = time.monotonic()
