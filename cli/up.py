@@ -86,7 +86,7 @@ def _told(record: Path) -> str:
     try:
         known = json.loads(record.read_text(encoding="utf-8"))
         return f"at {known['page']} (process {known['pid']})"
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return "for this FOOTNOTE_HOME"
 
 
