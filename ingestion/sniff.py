@@ -1,4 +1,4 @@
-"""What a file is: told from its bytes, with the name as a hint only."""
+"""What a file is: told from its bytes; the name is a hint, or says that it is no document."""
 
 import codecs
 import re
@@ -78,10 +78,12 @@ _MARKDOWN_START = re.compile(r"\s*(?:---[ \t]*\r?\n\s*[\w -]+:|#{1,6}[ \t]+\S)")
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w-]{2,30})", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _EXTENSIONS: dict[str, Kind] = {
-    "md": "markdown", "markdown": "markdown", "mdx": "markdown", "mkd": "markdown",
+    "md": "markdown", "markdown": "markdown", "mdown": "markdown",
     "html": "html", "htm": "html", "xhtml": "html",
-    "txt": "plain", "text": "plain", "log": "plain",
+    "txt": "plain", "text": "plain",
 }  # fmt: skip
+# "terms v1.2" and "Policy 3.1 Returns" have no ending; ".env" and "terms.txt~" have one.
+_ENDING = re.compile(r"\.([^\W\d_]\S{0,15})\Z")
 _KIND_NAMES: dict[Kind, str] = {"markdown": "Markdown", "html": "HTML", "plain": "plain text"}
 
 
@@ -110,17 +112,14 @@ def read(name: str, data: bytes) -> Decoded:
     refuse_size(shown, len(data))
     _refuse_document(shown, data)
     _refuse_binary(shown, data)
+    _refuse_ending(shown)
     text, warnings = _decode(shown, data)
     if not text.strip("\ufeff\x00 \t\r\n\f\v"):
         raise EmptyFileError(f"{shown} is empty; send a file with text in it.")
     kind = _kind(shown, text)
-    expected = _EXTENSIONS.get(_extension(name))
-    if _extension(name) and expected != kind and (expected or _extension(name) in _FOREIGN):
+    if _EXTENSIONS.get(_extension(shown), kind) != kind:
         warnings += (f"{shown} holds {_KIND_NAMES[kind]}, whatever its ending says.",)
     return Decoded(text, kind, warnings)
-
-
-_FOREIGN = frozenset("pdf doc docx odt rtf xls xlsx ppt pptx png jpg jpeg gif exe zip".split())
 
 
 def refuse_size(shown: str, size: int) -> None:
@@ -173,6 +172,15 @@ def _refuse_binary(shown: str, data: bytes) -> None:
     if has_nul:
         raise BinaryFileError(
             f"{shown} is not a text file (it holds zero bytes); send a document instead."
+        )
+
+
+def _refuse_ending(shown: str) -> None:
+    """Refuse data and code, which are text but no policies."""
+    ending = _extension(shown)
+    if ending and ending not in _EXTENSIONS:
+        raise UnsupportedFileError(
+            f"{shown} ends in .{ending}, which is not read; save it as Markdown, text or HTML."
         )
 
 
@@ -271,5 +279,5 @@ def _kind(shown: str, text: str) -> Kind:
 
 
 def _extension(name: str) -> str:
-    stem, dot, extension = display_name(name).rpartition(".")
-    return extension.lower() if dot and stem else ""
+    ending = _ENDING.search(display_name(name).rstrip("."))
+    return ending[1].rpartition(".")[2].lower() if ending else ""

@@ -25,8 +25,8 @@ PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
         pytest.param("a.txt", "Words", "plain", id="text by name"),
         pytest.param("a", "Words", "plain", id="no ending"),
         pytest.param("a.txt", "<!DOCTYPE html><p>Words", "html", id="HTML in a text file"),
-        pytest.param("a.pdf", " <!-- x --><HTML><p>Words", "html", id="HTML in a PDF's clothes"),
-        pytest.param("a.docx", "# Title\n\nWords", "markdown", id="Markdown in a Word file's"),
+        pytest.param("a.txt", " <!-- x --><HTML><p>Words", "html", id="HTML behind a comment"),
+        pytest.param("a", "# Title\n\nWords", "markdown", id="Markdown without an ending"),
         pytest.param("a", '<?xml version="1.0"?><html><p>Words', "html", id="XHTML"),
         pytest.param("a", "<p>a</p><p>b</p>", "html", id="a fragment of HTML"),
         pytest.param("a.html", "No tags", "plain", id="text in an HTML file"),
@@ -61,7 +61,7 @@ def test_the_content_tells_the_type(name: str, text: str, kind: Kind) -> None:
         pytest.param("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", UnsupportedFileError,
                      "old Office document", id="old Word"),
         pytest.param("a.txt", b"{\\rtf1 Words}", UnsupportedFileError, "RTF", id="RTF"),
-        pytest.param("a.svg", b"<?xml version='1.0'?><svg/>", UnsupportedFileError, "XML",
+        pytest.param("a.txt", b"<?xml version='1.0'?><svg/>", UnsupportedFileError, "XML",
                      id="XML"),
         pytest.param("a.md", b"x" * (MAX_FILE_SIZE + 1), FileTooLargeError,
                      "a.md is 20.0 MiB, more than the 20 MiB", id="too large"),
@@ -120,10 +120,35 @@ def test_a_page_may_declare_its_encoding() -> None:
     assert decode("a.html", page.encode("cp1251"))[0] == page
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["a.json", "a.CSV", "a.py", "a.yaml", "a.xml", "a.log", "a.mdx", "a.docx", "a.md.bak", "a.md~",
+     ".env", "a.tar.b"],
+)  # fmt: skip
+def test_data_and_code_are_refused_by_their_ending(name: str) -> None:
+    """Text that is no policy is not quoted as one; the sentence says what to do."""
+    with pytest.raises(UnsupportedFileError) as refusal:
+        parse(name, b"# Title\n\nWords: yes")
+    ending = name.rpartition(".")[2].lower()
+    assert str(refusal.value) == (
+        f"{name} ends in .{ending}, which is not read; save it as Markdown, text or HTML."
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.markdown", "a.mdown", "a.MD", "a.text", "a.xhtml", "README", "Policy 3.1 Returns",
+     "terms v1.2", "Terms of Acme Inc.", "No. five"],
+)  # fmt: skip
+def test_documents_and_names_without_an_ending_are_read(name: str) -> None:
+    """A stop in a name is not an ending."""
+    assert parse(name, b"<p>Words</p><p>go</p> on").text
+
+
 def test_a_wrong_ending_is_said() -> None:
     """A document in another format's clothes is read, with a warning."""
-    document = parse("a.pdf", b"<!doctype html><p>Words")
-    assert document.warnings == ("a.pdf holds HTML, whatever its ending says.",)
+    document = parse("a.txt", b"<!doctype html><p>Words")
+    assert document.warnings == ("a.txt holds HTML, whatever its ending says.",)
     assert parse("a.htm", b"<p>Words").warnings == ()
 
 
