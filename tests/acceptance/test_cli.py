@@ -86,7 +86,7 @@ def test_documents_lists_what_is_in_force(library: Footnote) -> None:
     assert versions["returns-policy"] == 2
     assert "Returns policy" in then.out
     assert "v1, in force since 2025-03-01" in then.out
-    assert then.out.endswith("1 documents in force\n")
+    assert then.out.endswith("1 document in force\n")
 
 
 # --- ask -----------------------------------------------------------------------------------
