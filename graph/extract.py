@@ -76,9 +76,15 @@ def _lines(sentences: Sequence[Sentence]) -> Iterator[_Line]:
         elif sentence.kind != "list_item":
             lead, head = (sentence if sentence.text.endswith(":") else None), None
         above = {"list_item": lead, "table_row": None if is_head else head}.get(sentence.kind)
-        long_enough = len(sentence.text.split()) >= LEAST_WORDS
-        quotable = sentence.kind != "heading" and not is_head and long_enough
+        quotable = not is_head and _says_something(sentence, above)
         yield _Line(sentence, heading, above, quotable)
+
+
+def _says_something(sentence: Sentence, above: Sentence | None) -> bool:
+    """Whether a sentence can be quoted: no heading, no scrap, no item torn from its list."""
+    if sentence.kind == "heading" or len(sentence.text.split()) < LEAST_WORDS:
+        return False
+    return sentence.kind != "list_item" or above is not None or sentence.text[-1] in ".!?"
 
 
 def _relevance(question: str, line: _Line) -> float:

@@ -68,9 +68,7 @@ def test_a_list_item_comes_with_its_lead_in() -> None:
         ("list_item", "curtains to order;", 0.1),
         ("list_item", "mattress toppers without seal;", 0.7),
         ("list_item", "knives.", 0.1),
-    ) == [
-        "The following cannot be returned:\ncurtains to order;\nmattress toppers without seal;"
-    ]
+    ) == ["The following cannot be returned:\ncurtains to order;\nmattress toppers without seal;"]
 
 
 def test_a_far_list_item_and_its_lead_in_are_two_claims() -> None:
@@ -100,6 +98,15 @@ def test_nothing_quotable_is_no_answer() -> None:
     assert (
         quoted("What?", ("heading", "Returns of all kinds", 0.9), ("paragraph", "Yes.", 0.9)) == []
     )
+
+
+def test_an_item_torn_from_its_list_is_not_quoted() -> None:
+    """Half a sentence means nothing without the lead-in, which another passage holds."""
+    assert quoted(
+        "Whose name is needed?",
+        ("list_item", "the name of the account holder", 0.9),
+        ("paragraph", "We need a name to find the account.", 0.3),
+    ) == ["We need a name to find the account."]
 
 
 @pytest.mark.parametrize(
