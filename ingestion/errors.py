@@ -40,7 +40,13 @@ class FrontMatterError(DocumentError):
 def display_name(name: str) -> str:
     """Return the last part of `name`, printable and at most 80 characters: never a path."""
     last = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    printable = "".join(c for c in last if c.isprintable()).strip() or "unnamed file"
-    if len(printable) <= MAX_DISPLAY_NAME:
-        return printable
-    return f"{printable[: MAX_DISPLAY_NAME - 20]}…{printable[-19:]}"
+    shown = printable(last) or "unnamed file"
+    if len(shown) <= MAX_DISPLAY_NAME:
+        return shown
+    return f"{shown[: MAX_DISPLAY_NAME - 20]}…{shown[-19:]}"
+
+
+def printable(name: str) -> str:
+    """Return `name`, which may be a path, on one line and without what a terminal would obey."""
+    one_line = "".join(" " if c.isspace() else c for c in name)
+    return "".join(c for c in one_line if c.isprintable()).strip()

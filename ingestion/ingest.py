@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from core.errors import ConfigurationError
 from ingestion.chunking import chunk
+from ingestion.errors import printable
 from ingestion.parse import parse
 from retrieval.embeddings import Embedder, count_tokens
 from retrieval.lexical import passage_weights
@@ -99,7 +100,7 @@ class Ingester:
 
 def _report(file: File, document: ParsedDocument, done: Publication, embedded: int) -> Report:
     return Report(
-        file_name=file.name,
+        file_name=printable(file.name),
         document=done.document_key,
         title=document.title,
         version=done.number,

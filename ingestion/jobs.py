@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import FootnoteError, NotFoundError
+from ingestion.errors import printable
 from ingestion.ingest import Ingester, Report
 from store.blobs import read_blob, save_blob
 from store.jobs import Job, claim, extend, fail, submit, succeed
@@ -59,7 +60,12 @@ def run_file_job(ingester: Ingester, job_id: int, *, lease: float = LEASE) -> Re
             fail(ingester.engine, job_id, owner, str(error))
             raise
         except KeyboardInterrupt:
-            fail(ingester.engine, job_id, owner, f"{job.payload['name']} was interrupted.")
+            fail(
+                ingester.engine,
+                job_id,
+                owner,
+                f"{printable(job.payload['name'])} was interrupted.",
+            )
             raise
     succeed(ingester.engine, job_id, owner, report.to_json())
     return report
@@ -68,7 +74,9 @@ def run_file_job(ingester: Ingester, job_id: int, *, lease: float = LEASE) -> Re
 def _file(ingester: Ingester, job: Job) -> File:
     data = read_blob(ingester.engine, ingester.workspace_id, job.payload["sha256"])
     if data is None:
-        raise NotFoundError(f"The file {job.payload['name']} is no longer kept; send it again.")
+        raise NotFoundError(
+            f"The file {printable(job.payload['name'])} is no longer kept; send it again."
+        )
     return File(job.payload["name"], job.payload["media_type"], data)
 
 

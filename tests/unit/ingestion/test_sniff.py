@@ -10,6 +10,7 @@ from ingestion.errors import (
     UndecodableFileError,
     UnsupportedFileError,
     display_name,
+    printable,
 )
 from ingestion.parse import parse
 from ingestion.sniff import MAX_FILE_SIZE, Kind, decode, read
@@ -155,7 +156,21 @@ def test_a_wrong_ending_is_said() -> None:
 def test_names_are_display_text() -> None:
     """Paths, control characters and endless names are not shown."""
     assert display_name("C:\\home\\ann\\a.md") == "a.md"
-    assert display_name("/home/ann/\u202ea\n.md") == "a.md"
+    assert display_name("/home/ann/\u202ea\nb\x1b[2J\udcff.md") == "a b[2J.md"
     assert display_name("../") == ".."
     assert len(display_name("x" * 999 + ".md")) == 80
     assert display_name("") == "unnamed file"
+
+
+def test_a_name_with_control_characters_leaves_none_in_titles_and_messages() -> None:
+    """What a file is called cannot break a line or colour a terminal."""
+    name = "sick\nleave\x1b[31m\x07"
+    assert parse(f"{name}.md", b"Words").title == "Sick leave[31m"
+    assert printable(f"staff/{name}.md") == "staff/sick leave[31m.md"
+    for data in (b"", b"PK\x03\x04", b"\xff\x81", b"---\neffective_to: soon\n---\nWords"):
+        with pytest.raises(DocumentError) as refusal:
+            parse(f"{name}.md", data)
+        assert str(refusal.value).isprintable()
+    with pytest.raises(UnsupportedFileError) as unsupported:
+        parse("a.js\x1b[31m", b"Words")
+    assert str(unsupported.value).isprintable()
