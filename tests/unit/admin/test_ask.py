@@ -278,7 +278,7 @@ def test_the_page_lists_what_is_in_force() -> None:
     assert '<a href="/documents/1">Returns policy</a>' in page
     assert "since" in page
     assert "1 Mar 2025" in page
-    assert "footnote ingest" in browser(documents=InMemoryDocuments(())).get("/").text
+    assert "python3 run.py ingest" in browser(documents=InMemoryDocuments(())).get("/").text
 
 
 def test_no_inline_code() -> None:
