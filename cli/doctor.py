@@ -15,7 +15,7 @@ from bot.socket import check_slack
 from cli.brokers import given_redis, has_embedded_redis, redis_version
 from cli.names import given_names, unknown_names
 from cli.runtime import database_url
-from cli.show import print_json
+from cli.show import counted, print_json
 from core.broker import find_redis_server
 from core.errors import FootnoteError
 from core.settings import Settings, settings
@@ -107,7 +107,8 @@ def _postgres(config: Settings) -> tuple[State, str]:
                         " (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running'))"
                     )
                 ).one()
-            return "ok", f"{detail}; {documents} documents, {waiting} jobs under way"
+            kept, under_way = counted(documents, "document"), counted(waiting, "job")
+            return "ok", f"{detail}; {kept}, {under_way} under way"
         finally:
             engine.dispose()
 
