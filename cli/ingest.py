@@ -13,7 +13,7 @@ from cli.audience import check_audience
 from cli.runtime import Runtime, open_runtime
 from cli.show import counted, print_json
 from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError
-from ingestion.errors import display_name
+from ingestion.errors import display_name, printable
 from ingestion.ingest import Ingester, media_type
 from ingestion.jobs import run_file_job, submit_file
 from ingestion.parse import parse
@@ -61,9 +61,9 @@ def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
             inside = [p for p in _visible(path) if p.is_file()]
             if not inside:
                 raise NotFoundError(f"{path} holds no files; name another folder.")
-            yield from ((p, p.relative_to(path).as_posix()) for p in inside)
+            yield from ((p, printable(p.relative_to(path).as_posix())) for p in inside)
         elif path.is_file():
-            yield path, path.name
+            yield path, printable(path.name)
         elif path.exists():
             raise NotFoundError(f"{path} is not a file or a folder; name one that is.")
         else:

@@ -17,9 +17,9 @@ from store.tables import TERM_DIMENSIONS
 
 POOL = 50  # candidates from each side; gold is among them for 98 % of measured questions
 
-IN_FORCE = """
+ALL_IN_FORCE = """
     SELECT v.id, v.title, v.number, v.effective_from, v.effective_to, v.link, v.owner,
-           v.document_id, d.key AS document_key, s.trust
+           v.document_id, d.key AS document_key, d.audience, s.trust
     FROM documents d
     JOIN sources s ON s.id = d.source_id
     CROSS JOIN LATERAL (
@@ -28,10 +28,14 @@ IN_FORCE = """
         ORDER BY effective_from DESC, number DESC LIMIT 1
     ) v
     WHERE d.workspace_id = :workspace_id AND d.deleted_at IS NULL
-      AND d.audience && CAST(:asker AS text[]) AND d.audience && CAST(:place AS text[])
       AND (v.effective_to IS NULL OR v.effective_to > :as_of)
 """
-"""The version of each permitted document that is in force at `as_of`: the one that began last."""
+"""The version of each document that is in force at `as_of`: the one that began last."""
+
+IN_FORCE = f"""{ALL_IN_FORCE}
+      AND d.audience && CAST(:asker AS text[]) AND d.audience && CAST(:place AS text[])
+"""
+"""The same, of the documents that the asker may read and everybody in the place."""
 
 SEARCH = """
 WITH in_force AS MATERIALIZED ({in_force}),
@@ -197,15 +201,10 @@ class Listed:
 def list_in_force(engine: Engine, workspace_id: int, as_of: datetime) -> list[Listed]:
     """Return every document's version in force, whoever may read it, by title."""
     statement = text(
-        "SELECT d.key AS document_key, v.title, v.number, v.effective_from,"
-        " length(v.text) AS characters, d.audience"
-        " FROM documents d CROSS JOIN LATERAL ("
-        "   SELECT * FROM document_versions"
-        "   WHERE document_id = d.id AND effective_from <= :as_of"
-        "   ORDER BY effective_from DESC, number DESC LIMIT 1) v"
-        " WHERE d.workspace_id = :workspace_id AND d.deleted_at IS NULL"
-        " AND (v.effective_to IS NULL OR v.effective_to > :as_of)"
-        " ORDER BY v.title, v.id"
+        f"WITH in_force AS ({ALL_IN_FORCE})"
+        " SELECT f.document_key, f.title, f.number, f.effective_from, f.audience,"
+        " length(v.text) AS characters"
+        " FROM in_force f JOIN document_versions v ON v.id = f.id ORDER BY f.title, f.id"
     )
     with engine.connect() as connection:
         rows = connection.execute(statement, {"workspace_id": workspace_id, "as_of": as_of})
