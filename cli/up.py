@@ -1,6 +1,7 @@
 """`footnote up`: everything on this machine, until Ctrl-C."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from cli.brokers import broker, broker_name
 from cli.ingest import find_files, ingest_files
 from cli.runtime import PARENT_VARIABLE, Runtime, database_url, parent_value
 from cli.services import Service, stop_all
+from cli.watch import LostServerError, lost_server, watch
 from core.errors import FootnoteError, ServiceUnavailableError
 from core.settings import ROOT, Settings, settings
 from store.engine import check_server, connect
@@ -28,7 +30,8 @@ from store.schema import migrate
 SAMPLES = ROOT / "samples" / "policies"
 READY_TIMEOUT = 60.0  # seconds for the page and the worker to answer
 LOOK_EVERY = 0.05  # seconds while waiting
-WATCH_EVERY = 0.5  # seconds between looks at the services
+MAX_LOSSES = 3  # of embedded servers, after which something is wrong with the machine
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 
 
 class AlreadyRunningError(FootnoteError):
@@ -42,9 +45,23 @@ def up(samples: bool) -> None:
     config = settings()
     with only_one(config.home, config.page_url), contextlib.suppress(KeyboardInterrupt):
         listen("127.0.0.1", config.port).close()  # a taken port is told before anything starts
-        with database_url(config) as url, broker(config) as redis:
-            run(config, url, redis, samples=samples)
+        serve(config, samples=samples)
     click.echo("\nStopped.")
+
+
+def serve(config: Settings, *, samples: bool) -> None:
+    """Run everything until interrupted, and anew where an embedded server was lost."""
+    handlers = {number: signal.getsignal(number) for number in INTERRUPTS}
+    for loss in itertools.count(1):
+        try:
+            with database_url(config) as url, broker(config) as redis:
+                run(config, url, redis, samples=samples)
+        except LostServerError:
+            if loss > MAX_LOSSES:
+                raise
+            line("✗", "an embedded server ended", "starting everything again")
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
 
 
 def line(symbol: str, what: str, detail: str = "") -> None:
@@ -110,7 +127,7 @@ def run(config: Settings, url: str, redis: str | None, *, samples: bool) -> None
         services += connect_slack(config, url, redis)
         report_model(config)
         next_steps(config, samples=samples)
-        watch(services)
+        watch(services, lambda: lost_server(config, url, redis), line)
     finally:
         ignore_interrupts()  # half of what follows would leave processes behind
         stop_all(services)
@@ -119,9 +136,8 @@ def run(config: Settings, url: str, redis: str | None, *, samples: bool) -> None
 
 def ignore_interrupts() -> None:
     """Let an impatient second Ctrl-C change nothing."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in INTERRUPTS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def make_service(name: str, config: Settings, url: str, redis: str | None) -> Service:
@@ -244,18 +260,3 @@ def next_steps(config: Settings, *, samples: bool) -> None:
         "  Ctrl-C stops everything."
     )
     sys.stdout.flush()
-
-
-def watch(services: list[Service]) -> None:
-    """Start again what dies, until interrupted or until something dies too often."""
-    while True:
-        time.sleep(WATCH_EVERY)
-        for service in services:
-            if service.exit_code is None:
-                continue
-            line("✗", f"{service.name} ended", f"starting it again; log: {service.log}")
-            if not service.restart():
-                raise ServiceUnavailableError(
-                    f"The {service.name} keeps ending: {service.last_words()}"
-                    f" (its log is {service.log})."
-                )

@@ -21,7 +21,14 @@ from store.engine import connect
 from store.jobs import Job, find_job
 from store.publish import File
 from store.workspaces import ensure_workspace
-from tests.acceptance.processes import Footnote, Running, free_port, installation, wait_until
+from tests.acceptance.processes import (
+    READY,
+    Footnote,
+    Running,
+    free_port,
+    installation,
+    wait_until,
+)
 
 pytestmark = pytest.mark.timeout(180)
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
@@ -248,6 +255,23 @@ def test_without_a_redis_postgres_wakes_the_worker(bare: Footnote) -> None:
         assert code == 0
         assert bare.processes() == []
         assert other.poll() is None
+
+
+@on_posix
+def test_an_embedded_server_that_is_killed_is_replaced_with_all_that_uses_it(
+    bare: Footnote,
+) -> None:
+    """Where Postgres dies under it, `up` starts everything anew; page and jobs go on."""
+    with bare.up("--no-samples", FOOTNOTE_BROKER="postgres") as up:
+        postmaster = next(p for p in bare.processes() if "-D" in p.cmdline())
+        postmaster.kill()
+        wait_until(lambda: up.told.count(READY) == 2)
+
+        assert bare.ask_page("thanks", port(bare))["outcome"] == "answered"
+        assert job_under(bare, "Ladders").state == "succeeded"
+        code, _ = up.stop()
+    assert code == 0
+    assert bare.processes() == []
 
 
 @on_posix
