@@ -308,7 +308,7 @@ def write_launcher() -> None:
         PYTHON.with_name("footnote.cmd").write_text(f'@"{PYTHON}" -P -m cli %*\n')
         return
     launcher = PYTHON.with_name("footnote")
-    launcher.write_text(f"#!/bin/sh\nexec {shlex.quote(str(PYTHON))} -P -m cli \"$@\"\n")
+    launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(str(PYTHON))} -P -m cli "$@"\n')
     launcher.chmod(0o755)
 
 
