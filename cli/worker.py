@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
@@ -27,6 +27,7 @@ log = logger(__name__)
 
 RELAY_WAIT = 5.0  # seconds between looks when nothing is announced
 RETRY_AFTER = 2.0  # seconds after the database or the broker failed
+LAST_WAIT = 30.0  # seconds that a task gets to end once the worker is told to
 PUBLISH_RETRIES = {"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5}
 
 
@@ -50,12 +51,23 @@ def worker(concurrency: int, queues: str, ready_file: Path | None) -> None:
             target=announce, args=(runtime.engine, app, stop), name="relay", daemon=True
         )
         thread.start()
+        worker_shutting_down.connect(_end_at_last)
         if ready_file is not None:
             worker_ready.connect(lambda **_: ready_file.write_text(str(os.getpid())), weak=False)
         try:
             app.worker_main(_arguments(concurrency, queues))
         finally:
             stop.set()
+
+
+def _end_at_last(**_: object) -> None:
+    """Let a shutdown have an end: Celery waits without one for a child that was killed.
+
+    What is cut off keeps its lease and is done again by the next worker.
+    """
+    timer = threading.Timer(LAST_WAIT, os._exit, [1])
+    timer.daemon = True
+    timer.start()
 
 
 def _arguments(concurrency: int, queues: str) -> list[str]:

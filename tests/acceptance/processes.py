@@ -180,16 +180,23 @@ class Running:
         began = time.monotonic()
         if self.process.poll() is None:
             self.send(number)
-        code = self.process.wait(PATIENCE)
-        took = time.monotonic() - began
-        self._reader.join(PATIENCE)
-        return code, took
+        code = self.join()
+        return code, time.monotonic() - began
 
     def kill(self) -> None:
         """Kill the command alone, as an out-of-memory killer would."""
         self.process.kill()
-        self.process.wait(PATIENCE)
+        self.join()
+
+    def join(self) -> int:
+        """Wait for the end and for the last line; return the exit status."""
+        try:
+            code = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
         self._reader.join(PATIENCE)
+        return code
 
 
 def wait_until(seen: Callable[[], bool], patience: float = PATIENCE) -> None:

@@ -222,7 +222,9 @@ def worker(footnote: Footnote, broker: dict[str, str]) -> Iterator[Running]:
         assert running.process.poll() is None, running.told
         yield running
     finally:
-        running.stop(signal.SIGTERM)
+        if running.process.poll() is None:
+            running.process.terminate()  # alone, as `up` does it
+        running.join()
 
 
 def is_over(engine: Engine, job_id: int) -> bool:
