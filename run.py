@@ -73,6 +73,7 @@ usage: python3 run.py [COMMAND] [ARGUMENT ...]
 
   check        run the linters, the type checker and the import rules
   soak [...]   run the long campaigns; arguments go to pytest
+  install X    add what is not installed at first: formats (pptx, xlsx), cloud (s3, gs, sftp ...)
   COMMAND ...  any other command of Footnote: ask, ingest, doctor ...
 
 `python3 run.py help` lists all commands; each has its own --help.
@@ -134,8 +135,11 @@ class Profile:
 
 LOCKED = ("--no-deps", "--require-hashes", "-r", "{source}")
 BASE = Profile("base", "requirements/base.lock", LOCKED)
-TEST = Profile("test", "requirements/test.lock", LOCKED, covers=("base",))
-PROFILES = (BASE, TEST)
+FORMATS = Profile("formats", "requirements/formats.lock", LOCKED, covers=("base",))
+CLOUD = Profile("cloud", "requirements/cloud.lock", LOCKED, covers=("base",))
+TEST = Profile("test", "requirements/test.lock", LOCKED, covers=("base", "formats"))
+PROFILES = (BASE, FORMATS, CLOUD, TEST)
+EXTRAS = {"formats": FORMATS, "cloud": CLOUD}
 
 
 # What people see
@@ -256,7 +260,7 @@ def satisfied(profile: Profile) -> bool:
         return False
     has = stamp.get("profiles", {})
     enough = [one for one in PROFILES if one is profile or profile.name in one.covers]
-    return any(has.get(one.name) == one.fingerprint() for one in enough)
+    return any(one.name in has and has[one.name] == one.fingerprint() for one in enough)
 
 
 def ensure(profile: Profile) -> None:
@@ -501,11 +505,23 @@ def check() -> int:
     return failed
 
 
+def install_extras(names: list[str]) -> int:
+    """Add the named packages to the environment."""
+    if not names or not set(names) <= set(EXTRAS):
+        raise RunError(f"say what to install: {' or '.join(EXTRAS)}.")
+    for name in names:
+        ensure(EXTRAS[name])
+        say(outcome(True, f"{name} installed", ""))
+    return 0
+
+
 def dispatch(command: str, rest: list[str]) -> int:
     """Run one command and return its exit status."""
     if command in ("-h", "--help"):
         print(USAGE, end="")
         return 0
+    if command == "install":
+        return install_extras(rest)
     ensure(TEST if command in ("test", "check", "soak") else BASE)
     if command == "check":
         return check()
