@@ -14,9 +14,11 @@ from ingestion.errors import (
     display_name,
 )
 
-Kind = Literal["markdown", "html", "plain"]
+Kind = Literal["markdown", "html", "plain", "csv", "email"]
+BinaryKind = Literal["pdf", "docx", "pptx", "xlsx", "odt"]
 
-MAX_FILE_SIZE = 20 * 1024 * 1024  # bytes of a Markdown, HTML or text file
+MAX_TEXT_SIZE = 20 * 1024 * 1024  # bytes of a Markdown, HTML or text file
+MAX_FILE_SIZE = 100 * 1024 * 1024  # bytes of any file
 SNIFFED = 4096  # characters or bytes looked at to tell a type
 MAX_CONTROL_SHARE = 0.05  # of control characters in text
 MAX_ACCENTED_SHARE = 0.3  # of letters outside ASCII, in text read as Windows-1252
@@ -58,11 +60,15 @@ _PROGRAMS = (
     (b"wOF2", "a font"),
     (b"\x00\x01\x00\x00\x00", "a font"),
 )
-_OFFICE_PARTS = (
-    (b"word/", "a Word document"),
-    (b"xl/", "an Excel workbook"),
-    (b"ppt/", "a PowerPoint presentation"),
-    (b"application/vnd.oasis.opendocument", "an OpenDocument file"),
+_PACKAGES: tuple[tuple[bytes, BinaryKind], ...] = (
+    (b"application/vnd.oasis.opendocument.text", "odt"),
+    (b"word/", "docx"),
+    (b"xl/", "xlsx"),
+    (b"ppt/", "pptx"),
+)
+"""What stands uncompressed in a ZIP file of that kind: its type, or the names of its parts."""
+_OTHER_PACKAGES = (
+    (b"application/vnd.oasis.opendocument", "an OpenDocument file other than a text"),
     (b"application/epub+zip", "an EPUB book"),
 )
 _HTML_START = re.compile(
@@ -109,8 +115,7 @@ def read(name: str, data: bytes) -> Decoded:
     `UndecodableFileError`, each with a sentence that names the file.
     """
     shown = display_name(name)
-    refuse_size(shown, len(data))
-    _refuse_document(shown, data)
+    refuse_size(shown, len(data), MAX_TEXT_SIZE)
     _refuse_binary(shown, data)
     _refuse_ending(shown)
     text, warnings = _decode(shown, data)
@@ -122,24 +127,32 @@ def read(name: str, data: bytes) -> Decoded:
     return Decoded(text, kind, warnings)
 
 
-def refuse_size(shown: str, size: int) -> None:
+def refuse_size(shown: str, size: int, limit: int = MAX_FILE_SIZE) -> None:
     """Raise EmptyFileError or FileTooLargeError for a file of `size` bytes, if it is either."""
     if size == 0:
         raise EmptyFileError(f"{shown} is empty; send a file with text in it.")
-    if size > MAX_FILE_SIZE:
+    if size > limit:
+        what = "a text file" if limit == MAX_TEXT_SIZE else "a file"
         raise FileTooLargeError(
             f"{shown} is {size / 2**20:.1f} MiB, more than the "
-            f"{MAX_FILE_SIZE // 2**20} MiB that a text file may have; split it."
+            f"{limit // 2**20} MiB that {what} may have; split it."
         )
 
 
-def _refuse_document(shown: str, data: bytes) -> None:
-    """Refuse documents in formats that are known but not read."""
+def binary_kind(name: str, data: bytes) -> BinaryKind | None:
+    """Return what kind of document with a format of its own this is, None for all else.
+
+    Raises UnsupportedFileError for one that is not read, BinaryFileError for another ZIP file.
+    """
+    shown = display_name(name)
+    refuse_size(shown, len(data))
     found = None
     if b"%PDF-" in data[:1024]:
-        found = "a PDF"
-    elif data.startswith(b"PK\x03\x04"):
-        found = next((kind for part, kind in _OFFICE_PARTS if part in data), None)
+        return "pdf"
+    if data.startswith(b"PK\x03\x04"):
+        found = next((kind for part, kind in _OTHER_PACKAGES if part in data[:SNIFFED]), None)
+        if kind := next((kind for part, kind in _PACKAGES if part in data), None):
+            return kind
         if found is None:
             raise BinaryFileError(f"{shown} is a ZIP archive; unpack it and send the files in it.")
     elif data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
@@ -150,9 +163,10 @@ def _refuse_document(shown: str, data: bytes) -> None:
         found = "a PostScript document"
     if found is not None:
         raise UnsupportedFileError(
-            f"{shown} is {found}, which is not read yet by this version; "
-            "save it as Markdown, HTML or plain text."
+            f"{shown} is {found}, which is not read; save it as PDF, Word (.docx), Markdown or"
+            " plain text."
         )
+    return None
 
 
 def _refuse_binary(shown: str, data: bytes) -> None:

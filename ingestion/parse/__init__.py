@@ -1,14 +1,25 @@
 """From a file's bytes to a `ParsedDocument`: pure functions, no network, no database."""
 
+import importlib
 import re
+from typing import Any
 
 from ingestion.errors import EmptyFileError, display_name
 from ingestion.parse.html import parse_html
 from ingestion.parse.markdown import parse_markdown
 from ingestion.parse.plain import parse_plain
-from ingestion.parse.writer import shorten
-from ingestion.sniff import read
+from ingestion.parse.writer import CanonicalWriter, Head, shorten
+from ingestion.sniff import BinaryKind, Decoded, binary_kind, read
 from store.documents import ParsedDocument
+
+BINARY_PARSERS: dict[BinaryKind, str] = {
+    "pdf": "ingestion.parse.pdf:parse_pdf",
+    "docx": "ingestion.parse.docx:parse_docx",
+    "pptx": "ingestion.parse.pptx:parse_pptx",
+    "xlsx": "ingestion.parse.xlsx:parse_xlsx",
+    "odt": "ingestion.parse.odt:parse_odt",
+}
+"""The function `(name, data) -> (CanonicalWriter, Head)` of each format; loaded when needed."""
 
 _ENDING = re.compile(r"(?<=.)\.\w{1,10}$")
 
@@ -18,20 +29,34 @@ def parse(name: str, data: bytes) -> ParsedDocument:
 
     Raises a subclass of `ingestion.errors.DocumentError` with one sentence for a person.
     """
-    decoded = read(name, data)
-    if decoded.kind == "html":
-        writer, head = parse_html(name, decoded.text)
-    elif decoded.kind == "markdown":
-        writer, head = parse_markdown(name, decoded.text)
+    kind = binary_kind(name, data)
+    if kind is not None:
+        writer, head = _load(BINARY_PARSERS[kind])(name, data)
+        warnings: tuple[str, ...] = ()
     else:
-        writer, head = parse_plain(decoded.text)
+        decoded = read(name, data)
+        writer, head = _parse_text(name, decoded)
+        warnings = decoded.warnings
     if writer.empty:
         raise EmptyFileError(
             f"{display_name(name)} holds no visible words; send a file with text in it."
         )
     heading = writer.first_heading()
     title = head.title or (shorten(heading) if heading else None) or title_from_name(name)
-    return writer.finish(title, head, decoded.warnings)
+    return writer.finish(title, head, warnings)
+
+
+def _load(place: str) -> Any:
+    module, _, function = place.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _parse_text(name: str, decoded: Decoded) -> tuple[CanonicalWriter, Head]:
+    if decoded.kind == "html":
+        return parse_html(name, decoded.text)
+    if decoded.kind == "markdown":
+        return parse_markdown(name, decoded.text)
+    return parse_plain(decoded.text)
 
 
 def title_from_name(name: str) -> str:

@@ -13,7 +13,7 @@ from ingestion.errors import (
     printable,
 )
 from ingestion.parse import parse
-from ingestion.sniff import MAX_FILE_SIZE, Kind, decode, read
+from ingestion.sniff import MAX_TEXT_SIZE, Kind, binary_kind, decode, read
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 
@@ -53,18 +53,16 @@ def test_the_content_tells_the_type(name: str, text: str, kind: Kind) -> None:
                      id="zero bytes"),
         pytest.param("a.txt", b"\x01\x02\x03\x04" * 99, BinaryFileError, "control characters",
                      id="control characters"),
-        pytest.param("a.md", b"PK\x03\x04..[Content_Types].xml..word/document.xml",
-                     UnsupportedFileError, "a.md is a Word document", id="Word"),
+        pytest.param("a.md", b"PK\x03\x04..mimetypeapplication/vnd.oasis.opendocument.graphics",
+                     UnsupportedFileError, "a.md is an OpenDocument file", id="drawing"),
         pytest.param("a.zip", b"PK\x03\x04..readme.txt", BinaryFileError, "a.zip is a ZIP archive",
                      id="ZIP"),
-        pytest.param("a.txt", b"%PDF-1.7\n", UnsupportedFileError,
-                     "a.txt is a PDF, which is not read yet by this version", id="PDF"),
         pytest.param("a.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", UnsupportedFileError,
                      "old Office document", id="old Word"),
         pytest.param("a.txt", b"{\\rtf1 Words}", UnsupportedFileError, "RTF", id="RTF"),
         pytest.param("a.txt", b"<?xml version='1.0'?><svg/>", UnsupportedFileError, "XML",
                      id="XML"),
-        pytest.param("a.md", b"x" * (MAX_FILE_SIZE + 1), FileTooLargeError,
+        pytest.param("a.md", b"x" * (MAX_TEXT_SIZE + 1), FileTooLargeError,
                      "a.md is 20.0 MiB, more than the 20 MiB", id="too large"),
         pytest.param("a.txt", "Привет, мир".encode("cp1251"), UndecodableFileError,
                      "a.txt is not valid UTF-8", id="Cyrillic of old"),
@@ -86,6 +84,21 @@ def test_what_cannot_be_read_is_refused_in_a_sentence(
     assert message in str(refusal.value)
     assert "secret" not in str(refusal.value)
     assert str(refusal.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"%PDF-1.7\n", "pdf"),
+        (b"\n\n%PDF-1.4\n", "pdf"),
+        (b"PK\x03\x04..[Content_Types].xml..word/document.xml", "docx"),
+        (b"PK\x03\x04..mimetypeapplication/vnd.oasis.opendocument.textPK", "odt"),
+        (b"# Words", None),
+    ],
+)
+def test_a_document_is_known_by_its_content(data: bytes, kind: str | None) -> None:
+    """A file's ending may say anything."""
+    assert binary_kind("a.exe", data) == kind
 
 
 @pytest.mark.parametrize(
