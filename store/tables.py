@@ -89,6 +89,7 @@ members = Table(
     Column("user_id", Text, primary_key=True),
     Column("standing", Text, nullable=False),
     Column("principals", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("roles", ARRAY(Text), nullable=False, server_default="{}"),  # "knowledge_admin" …
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     _one_of("standing", "member", "guest", "foreign"),
 )
@@ -100,11 +101,36 @@ sources = Table(
     metadata,
     _id(),
     _workspace(),
-    Column("kind", Text, nullable=False),  # "upload"; folders, web, git … come with watching
+    Column("kind", Text, nullable=False),
     Column("name", Text, nullable=False),
+    Column("uri", Text),  # the place that is watched; null for uploads
+    Column("options", JSONB, nullable=False, server_default="{}"),  # glob, branch …
+    Column("audience", ARRAY(Text), nullable=False, server_default="{everyone}"),
+    Column("owner", Text),
     Column("trust", SmallInteger, nullable=False, server_default="0"),
+    Column("state", Text, nullable=False, server_default="active"),
+    Column("checked_at", DateTime(timezone=True)),  # the last look that was not refused
+    Column("changed_at", DateTime(timezone=True)),  # the last look that found a change
+    Column("failure", Text),  # why the last look failed as a whole
     _created(),
     UniqueConstraint("workspace_id", "kind", "name"),
+    _one_of("kind", "upload", "folder", "web", "git", "address", "slack"),
+    _one_of("state", "active", "paused", "removed"),
+)
+
+source_items = Table(
+    "source_items",
+    metadata,
+    Column(
+        "source_id", BigInteger, ForeignKey("sources.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("key", Text, primary_key=True),  # a path within the place, an address
+    Column("fingerprint", Text),  # what cheaply tells a change: an ETag, a time and a size …
+    Column("sha256", Text),  # of the bytes
+    Column("link", Text),
+    Column("document_id", BigInteger, ForeignKey("documents.id", ondelete="SET NULL"), index=True),
+    Column("failure", Text),  # why it is not, or no longer, read
+    Column("checked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 blobs = Table(
@@ -130,6 +156,7 @@ documents = Table(
     Column("key", Text, nullable=False),  # stable name: from front matter, else the file's name
     Column("audience", ARRAY(Text), nullable=False),
     Column("deleted_at", DateTime(timezone=True)),
+    Column("deleted_by", Text),
     _created(),
     UniqueConstraint("workspace_id", "key"),
     CheckConstraint("cardinality(audience) > 0", name="audience"),
@@ -156,6 +183,10 @@ document_versions = Table(
     Column("blob_sha256", Text, nullable=False),
     Column("source_map", ARRAY(Integer, dimensions=2), nullable=False),
     Column("hidden_characters", Integer, nullable=False, server_default="0"),
+    Column("author", Text),  # who sent it, or the source it was found in
+    # When its file came: of two versions from one date, the later sent is in force.
+    Column("received_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("restored_from", Integer),  # the number of the version whose words it brings back
     _created(),
     UniqueConstraint("document_id", "number"),
     Index("ix_document_versions_in_force", "document_id", text("effective_from DESC")),
@@ -343,6 +374,61 @@ feedback = Table(
     CheckConstraint("rating IN (-1, 1)", name="rating"),
 )
 
+# --- vocabulary, people who change things, and what they did ------------------------------
+
+glossary = Table(
+    "glossary",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("term", Text, nullable=False),  # "PTO"
+    Column("expansion", Text, nullable=False),  # "paid time off"
+    Column("state", Text, nullable=False),
+    Column("document_id", BigInteger, ForeignKey("documents.id", ondelete="SET NULL")),
+    _created(),
+    _one_of("state", "active", "suggested", "dismissed"),
+    Index(
+        "ix_glossary_one_meaning",
+        "workspace_id",
+        text("lower(term)"),
+        text("lower(expansion)"),
+        unique=True,
+    ),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, nullable=False, unique=True),  # the token itself is kept nowhere
+    Column("roles", ARRAY(Text), nullable=False),
+    Column("last_used_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+    _created(),
+    Index(
+        "ix_tokens_one_live",
+        "workspace_id",
+        "name",
+        unique=True,
+        postgresql_where=text("revoked_at IS NULL"),
+    ),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("actor", Text, nullable=False),  # a Slack user id, "token ci", "source handbook" …
+    Column("action", Text, nullable=False),  # "document deleted", "upload refused" …
+    Column("subject", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default="{}"),
+    _created(),
+    Index("ix_audit_log_workspace_id_created_at", "workspace_id", "created_at"),
+)
+
 # --- models and work -----------------------------------------------------------------------
 
 models = Table(
@@ -367,6 +453,21 @@ models = Table(
     ),
 )
 
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _workspace(),
+    Column("author", Text, nullable=False),
+    Column("idempotency_key", Text),  # of the sender: the same again is the same upload
+    Column("content_sha256", Text, nullable=False),  # of what was sent under that key
+    Column("refused", JSONB, nullable=False, server_default="[]"),  # files that became no job
+    Column("reply", JSONB),  # where in Slack the outcome is told
+    Column("told_at", DateTime(timezone=True)),
+    _created(),
+    UniqueConstraint("workspace_id", "author", "idempotency_key"),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -375,6 +476,9 @@ jobs = Table(
     Column("kind", Text, nullable=False),
     Column("key", Text, nullable=False),  # idempotency: one live job a key
     Column("payload", JSONB, nullable=False),
+    Column("upload_id", Text, ForeignKey("uploads.id", ondelete="CASCADE"), index=True),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("total", Integer, nullable=False, server_default="0"),  # 0: not known yet
     Column("state", Text, nullable=False, server_default="queued"),
     Column("attempts", SmallInteger, nullable=False, server_default="0"),
     Column("lease_owner", Text),
@@ -392,6 +496,34 @@ jobs = Table(
         unique=True,
         postgresql_where=text("state IN ('queued', 'running')"),
     ),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("kind", Text, nullable=False),  # of the job that a tick submits
+    Column("key", Text, nullable=False),  # and its key
+    Column("payload", JSONB, nullable=False, server_default="{}"),
+    Column("every", Integer, nullable=False),  # seconds
+    Column("next_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("enabled", Boolean, nullable=False, server_default="true"),
+    _created(),
+    UniqueConstraint("workspace_id", "kind", "key"),
+    CheckConstraint("every > 0", name="every"),
+    Index("ix_schedules_next_at", "next_at", postgresql_where=text("enabled")),
+)
+
+ticks = Table(
+    "ticks",
+    metadata,
+    Column(
+        "schedule_id", BigInteger, ForeignKey("schedules.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("tick", DateTime(timezone=True), primary_key=True),  # when it was due
+    Column("job_id", BigInteger, ForeignKey("jobs.id", ondelete="SET NULL")),
+    _created(),
 )
 
 outbox = Table(
