@@ -1,9 +1,12 @@
 """From a file to a published version: parse, chunk, embed what is new, publish."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from core.errors import ConfigurationError
@@ -13,10 +16,69 @@ from ingestion.parse import parse
 from retrieval.embeddings import Embedder, count_tokens
 from retrieval.lexical import passage_weights
 from store.documents import ParsedDocument
-from store.publish import File, PassageTerms, Publication, chunk_hash, publish
-from store.spaces import embedded_hashes, ensure_space
+from store.publish import HERE, File, Origin, PassageTerms, Publication, chunk_hash, publish
+from store.spaces import EmbeddingSpace, embedded_hashes, ensure_space
 
-MEDIA_TYPES = {".md": "text/markdown", ".html": "text/html", ".htm": "text/html"}
+MEDIA_TYPES = {
+    ".md": "text/markdown",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".pdf": "application/pdf",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".csv": "text/csv",
+    ".eml": "message/rfc822",
+}
+BATCH = 32  # chunks embedded between two reports of progress
+
+Progress = Callable[[int, int], None]
+"""Told how many chunks are embedded, and of how many."""
+
+
+def _unheard(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the sender says of a file; it counts more than what the file says of itself."""
+
+    document: str | None = None  # the key: files with the same one are versions
+    title: str | None = None
+    effective_from: datetime | None = None
+    effective_to: datetime | None = None
+    link: str | None = None
+
+    def applied_to(self, document: ParsedDocument) -> ParsedDocument:
+        """Return the document as the sender wants it known."""
+        return replace(
+            document,
+            document_key=self.document or document.document_key,
+            title=self.title or document.title,
+            effective_from=self.effective_from or document.effective_from,
+            effective_to=self.effective_to or document.effective_to,
+            link=document.link or self.link,
+        )
+
+    def to_json(self) -> dict[str, str]:
+        """Return what is given, as JSON types."""
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+            if value is not None
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, str]) -> "Given":
+        """Return what `to_json` wrote down."""
+        dates = ("effective_from", "effective_to")
+        moments = {name: datetime.fromisoformat(kept[name]) for name in dates if name in kept}
+        return cls(**{**kept, **moments})  # type: ignore[arg-type]
+
+
+NOTHING_GIVEN = Given()
 
 
 @dataclass(frozen=True)
@@ -37,6 +99,8 @@ class Report:
     hidden_characters: int = 0  # text a person could not see, left out
     warnings: tuple[str, ...] = ()
     audience: tuple[str, ...] = ()
+    document_id: int = 0
+    version_id: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON types."""
@@ -52,6 +116,7 @@ class Report:
             "hidden_characters": self.hidden_characters,
             "warnings": list(self.warnings),
             "audience_now": list(self.audience),
+            "version_id": self.version_id,
         }
 
 
@@ -63,12 +128,20 @@ class Ingester:
         self.workspace_id = workspace_id
         self._embedder = embedder
 
-    def ingest(self, file: File, audience: Sequence[str] | None = None) -> Report:
+    def ingest(
+        self,
+        file: File,
+        audience: Sequence[str] | None = None,
+        *,
+        given: Given = NOTHING_GIVEN,
+        origin: Origin = HERE,
+        progress: Progress = _unheard,
+    ) -> Report:
         """Publish a file's words as its document's next version, if they changed.
 
         Raises a FootnoteError that says why a file is refused; nothing is stored then.
         """
-        document = parse(file.name, file.data)
+        document = given.applied_to(parse(file.name, file.data))
         space = ensure_space(
             self.engine, self.workspace_id, self._embedder.model, self._embedder.dimensions
         )
@@ -81,10 +154,7 @@ class Ingester:
             PassageTerms(piece, chunk_hash(piece.content), passage_weights(piece.content))
             for piece in chunk(document, count_tokens)
         ]
-        contents = {passage.sha256: passage.chunk.content for passage in passages}
-        known = embedded_hashes(self.engine, self.workspace_id, space, list(contents))
-        missing = [sha256 for sha256 in contents if sha256 not in known]
-        vectors = self._embedder.embed([contents[sha256] for sha256 in missing])
+        vectors = self._embed_new(passages, space, progress)
         done = publish(
             self.engine,
             self.workspace_id,
@@ -92,10 +162,26 @@ class Ingester:
             file,
             passages,
             space,
-            dict(zip(missing, vectors, strict=True)),
+            vectors,
             audience=audience,
+            origin=origin,
         )
-        return _report(file, document, done, len(missing))
+        return _report(file, document, done, len(vectors))
+
+    def _embed_new(
+        self, passages: Sequence[PassageTerms], space: EmbeddingSpace, progress: Progress
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the vectors of the chunks that have none yet, by hash."""
+        contents = {passage.sha256: passage.chunk.content for passage in passages}
+        known = embedded_hashes(self.engine, self.workspace_id, space, list(contents))
+        missing = [sha256 for sha256 in contents if sha256 not in known]
+        vectors: dict[str, NDArray[np.float32]] = {}
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            rows = self._embedder.embed([contents[sha256] for sha256 in batch])
+            vectors |= dict(zip(batch, rows, strict=True))
+            progress(len(vectors), len(missing))
+        return vectors
 
 
 def _report(file: File, document: ParsedDocument, done: Publication, embedded: int) -> Report:
@@ -111,6 +197,8 @@ def _report(file: File, document: ParsedDocument, done: Publication, embedded: i
         hidden_characters=document.hidden_characters,
         warnings=(*document.warnings, *_title_change(document, done)),
         audience=done.audience,
+        document_id=done.document_id,
+        version_id=done.version_id,
     )
 
 

@@ -1,24 +1,42 @@
 """Ingestion as jobs: a file is kept with its job before work begins, so nothing can be lost."""
 
+import hashlib
+import json
 import os
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from threading import Event, Thread
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import FootnoteError, NotFoundError
 from ingestion.errors import printable
-from ingestion.ingest import Ingester, Report
+from ingestion.ingest import NOTHING_GIVEN, Given, Ingester, Progress, Report
 from store.blobs import read_blob, save_blob
-from store.jobs import Job, claim, extend, fail, submit, succeed
-from store.publish import File
+from store.jobs import Job, claim, extend, fail, report_progress, submit, succeed
+from store.publish import File, Origin
 
 INGEST_FILE = "ingest_file"
 LEASE = 30.0  # seconds; extended while the work goes on
 EXTENSIONS = 3  # in the time of one lease
+PROGRESS_EVERY = 1.0  # seconds between two notes of how far a job is
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sends a file, as part of which upload or which item of a source."""
+
+    author: str | None = None
+    upload_id: str | None = None
+    source_id: int | None = None
+    item: str | None = None  # the item's key within the source
+
+
+NOBODY = Sender()
 
 
 def lease_owner() -> str:
@@ -27,19 +45,45 @@ def lease_owner() -> str:
 
 
 def submit_file(
-    engine: Engine, workspace_id: int, file: File, audience: Sequence[str] | None = None
+    engine: Engine,
+    workspace_id: int,
+    file: File,
+    audience: Sequence[str] | None = None,
+    *,
+    given: Given = NOTHING_GIVEN,
+    sender: Sender = NOBODY,
 ) -> int:
     """Keep a file and a job to ingest it in one transaction; return the job's id."""
     with engine.begin() as connection:
-        sha256 = save_blob(connection, workspace_id, file.data)
-        payload = {
-            "name": file.name,
-            "media_type": file.media_type,
-            "sha256": sha256,
-            "audience": None if audience is None else list(audience),
-        }
-        key = f"{file.name}:{sha256}"
-        return submit(connection, workspace_id, INGEST_FILE, key, payload)
+        return submit_with(connection, workspace_id, file, audience, given=given, sender=sender)
+
+
+def submit_with(
+    connection: Connection,
+    workspace_id: int,
+    file: File,
+    audience: Sequence[str] | None = None,
+    *,
+    given: Given = NOTHING_GIVEN,
+    sender: Sender = NOBODY,
+) -> int:
+    """Do the same within a transaction of the caller's.
+
+    The same file from the same sender is one job as long as that one lives.
+    """
+    payload = {
+        "name": file.name,
+        "media_type": file.media_type,
+        "sha256": save_blob(connection, workspace_id, file.data),
+        "audience": None if audience is None else list(audience),
+        "given": given.to_json(),
+        "author": sender.author,
+        "source_id": sender.source_id,
+        "item": sender.item,
+    }
+    written = json.dumps([payload, sender.upload_id], sort_keys=True)
+    key = f"{file.name}:{hashlib.sha256(written.encode()).hexdigest()}"
+    return submit(connection, workspace_id, INGEST_FILE, key, payload, upload_id=sender.upload_id)
 
 
 def run_file_job(ingester: Ingester, job_id: int, *, lease: float = LEASE) -> Report | None:
@@ -55,7 +99,13 @@ def run_file_job(ingester: Ingester, job_id: int, *, lease: float = LEASE) -> Re
         return None
     with _lease_kept(ingester.engine, job_id, owner, lease):
         try:
-            report = ingester.ingest(_file(ingester, job), job.payload["audience"])
+            report = ingester.ingest(
+                _file(ingester, job),
+                job.payload["audience"],
+                given=Given.from_json(job.payload.get("given", {})),
+                origin=_origin(job),
+                progress=_noting(ingester.engine, job_id, owner),
+            )
         except FootnoteError as error:
             fail(ingester.engine, job_id, owner, str(error))
             raise
@@ -69,6 +119,28 @@ def run_file_job(ingester: Ingester, job_id: int, *, lease: float = LEASE) -> Re
             raise
     succeed(ingester.engine, job_id, owner, report.to_json())
     return report
+
+
+def _origin(job: Job) -> Origin:
+    """Return where the job's file came from, and when: what was sent later counts later."""
+    return Origin(
+        author=job.payload.get("author"),
+        source_id=job.payload.get("source_id"),
+        received_at=job.created_at,
+    )
+
+
+def _noting(engine: Engine, job_id: int, owner: str) -> Progress:
+    """Return what writes progress into the job's row, at most once a second."""
+    noted = 0.0
+
+    def note(done: int, total: int) -> None:
+        nonlocal noted
+        if time.monotonic() - noted >= PROGRESS_EVERY:
+            noted = time.monotonic()
+            report_progress(engine, job_id, owner, done, total)
+
+    return note
 
 
 def _file(ingester: Ingester, job: Job) -> File:

@@ -7,6 +7,7 @@ flushed broker forgot.
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, text
@@ -21,7 +22,10 @@ JobState = Literal["queued", "running", "succeeded", "failed"]
 
 @dataclass(frozen=True)
 class Job:
-    """A row of work; `error` is the sentence a person reads when it failed."""
+    """A row of work; `error` is the sentence a person reads when it failed.
+
+    `done` of `total` steps are behind it; a total of 0 is one that is not known yet.
+    """
 
     id: int
     workspace_id: int
@@ -32,28 +36,47 @@ class Job:
     attempts: int
     result: dict[str, Any] | None
     error: str | None
+    created_at: datetime
+    upload_id: str | None = None
+    done: int = 0
+    total: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in ("succeeded", "failed")
 
 
-COLUMNS = "id, workspace_id, kind, key, payload, state, attempts, result, error"
+COLUMNS = (
+    "id, workspace_id, kind, key, payload, state, attempts, result, error, created_at, upload_id,"
+    " done, total"
+)
 
 
 def submit(
-    connection: Connection, workspace_id: int, kind: str, key: str, payload: dict[str, Any]
+    connection: Connection,
+    workspace_id: int,
+    kind: str,
+    key: str,
+    payload: dict[str, Any],
+    *,
+    upload_id: str | None = None,
 ) -> int:
     """Insert a job and announce it, or return the live job with the same kind and key.
 
     The Celery task that runs it is named after the kind and gets the job's id.
     """
     named = {"workspace_id": workspace_id, "kind": kind, "key": key}
+    new = named | {"payload": json.dumps(payload), "upload_id": upload_id}
     while True:  # the live job may end between the two statements: then there is room again
         made = connection.execute(
             text(
-                "INSERT INTO jobs (workspace_id, kind, key, payload)"
-                " VALUES (:workspace_id, :kind, :key, CAST(:payload AS jsonb))"
+                "INSERT INTO jobs (workspace_id, kind, key, payload, upload_id)"
+                " VALUES (:workspace_id, :kind, :key, CAST(:payload AS jsonb), :upload_id)"
                 " ON CONFLICT (workspace_id, kind, key) WHERE state IN ('queued', 'running')"
                 " DO NOTHING RETURNING id"
             ),
-            named | {"payload": json.dumps(payload)},
+            new,
         ).scalar_one_or_none()
         if made is not None:
             enqueue(connection, kind, {"job_id": made})
@@ -96,6 +119,47 @@ def extend(engine: Engine, job_id: int, owner: str, lease: float) -> bool:
             {"id": job_id, "owner": owner, "lease": lease},
         )
         return extended.rowcount == 1
+
+
+def report_progress(engine: Engine, job_id: int, owner: str, done: int, total: int) -> None:
+    """Write down how far a job is that this owner holds."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE jobs SET done = :done, total = :total, updated_at = now()"
+                " WHERE id = :id AND state = 'running' AND lease_owner = :owner"
+            ),
+            {"id": job_id, "owner": owner, "done": done, "total": total},
+        )
+
+
+def pause(engine: Engine, job_id: int, owner: str) -> bool:
+    """Give a job back for another turn: long work goes on in steps that others may do.
+
+    An orderly pause starts the count of attempts anew. False if this owner no longer holds it.
+    """
+    with engine.begin() as connection:
+        row = connection.execute(
+            text(
+                "UPDATE jobs SET state = 'queued', attempts = 0, lease_owner = NULL,"
+                " lease_until = NULL, updated_at = now()"
+                " WHERE id = :id AND state = 'running' AND lease_owner = :owner RETURNING kind"
+            ),
+            {"id": job_id, "owner": owner},
+        ).one_or_none()
+        if row is not None:
+            enqueue(connection, row.kind, {"job_id": job_id})
+        return row is not None
+
+
+def jobs_of_upload(engine: Engine, upload_id: str) -> list[Job]:
+    """Return the jobs that an upload became, in its order."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(f"SELECT {COLUMNS} FROM jobs WHERE upload_id = :id ORDER BY id"),
+            {"id": upload_id},
+        )
+        return [Job(**row._mapping) for row in rows]
 
 
 def succeed(engine: Engine, job_id: int, owner: str, result: dict[str, Any]) -> bool:

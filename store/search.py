@@ -25,12 +25,12 @@ ALL_IN_FORCE = """
     CROSS JOIN LATERAL (
         SELECT * FROM document_versions
         WHERE document_id = d.id AND effective_from <= :as_of
-        ORDER BY effective_from DESC, number DESC LIMIT 1
+        ORDER BY effective_from DESC, received_at DESC, number DESC LIMIT 1
     ) v
     WHERE d.workspace_id = :workspace_id AND d.deleted_at IS NULL
       AND (v.effective_to IS NULL OR v.effective_to > :as_of)
 """
-"""The version of each document that is in force at `as_of`: the one that began last."""
+"""The version of each document in force at `as_of`: the one that began last, then came last."""
 
 IN_FORCE = f"""{ALL_IN_FORCE}
       AND d.audience && CAST(:asker AS text[]) AND d.audience && CAST(:place AS text[])

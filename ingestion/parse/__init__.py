@@ -2,7 +2,7 @@
 
 import importlib
 import re
-from typing import Any
+from collections.abc import Callable
 
 from ingestion.errors import EmptyFileError, display_name
 from ingestion.parse.html import parse_html
@@ -20,6 +20,8 @@ BINARY_PARSERS: dict[BinaryKind, str] = {
     "odt": "ingestion.parse.odt:parse_odt",
 }
 """The function `(name, data) -> (CanonicalWriter, Head)` of each format; loaded when needed."""
+
+Parser = Callable[[str, bytes], tuple[CanonicalWriter, Head]]
 
 _ENDING = re.compile(r"(?<=.)\.\w{1,10}$")
 
@@ -46,9 +48,10 @@ def parse(name: str, data: bytes) -> ParsedDocument:
     return writer.finish(title, head, warnings)
 
 
-def _load(place: str) -> Any:
+def _load(place: str) -> Parser:
     module, _, function = place.partition(":")
-    return getattr(importlib.import_module(module), function)
+    parser: Parser = getattr(importlib.import_module(module), function)
+    return parser
 
 
 def _parse_text(name: str, decoded: Decoded) -> tuple[CanonicalWriter, Head]:

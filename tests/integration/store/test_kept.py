@@ -5,18 +5,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Engine, func, insert, inspect, select
+from sqlalchemy import Connection, Engine, func, insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import NotFoundError
 from store import tables
 from store.access import Member
 from store.answers import Answer, Citation, Claim, find_answer, new_answer_id, save_answer
+from store.audit import record
 from store.blobs import read_blob, save_blob
 from store.conversations import Turn, add_turn, ensure_conversation
 from store.jobs import submit
 from store.members import save_member
 from store.model_registry import active_model, promote_model, register_model
+from store.uploads import open_upload
 from store.workspaces import delete_workspace, ensure_workspace, workspace_keys
 from tests.integration.store.shelf import Shelf, day
 
@@ -197,6 +199,30 @@ def _fill(shelf: Shelf, key: str) -> None:
         connection.execute(
             insert(tables.feedback).values(answer_id=answer.id, user_id="U1", rating=1)
         )
+        open_upload(connection, workspace_id, "U1", "0" * 64)
+        record(connection, workspace_id, "U1", "document deleted", "returns")
+        _fill_places(connection, workspace_id, key)
+
+
+def _fill_places(connection: Connection, workspace_id: int, key: str) -> None:
+    """Do the same for the tables around sources, schedules, words and tokens."""
+    ours = {"workspace_id": workspace_id}
+    source = connection.execute(
+        insert(tables.sources)
+        .values(**ours, kind="folder", name="handbook", uri="/handbook")
+        .returning(tables.sources.c.id)
+    ).scalar_one()
+    connection.execute(insert(tables.source_items).values(source_id=source, key="a.md"))
+    schedule = connection.execute(
+        insert(tables.schedules)
+        .values(**ours, kind="sync_source", key=str(source), every=60)
+        .returning(tables.schedules.c.id)
+    ).scalar_one()
+    connection.execute(insert(tables.ticks).values(schedule_id=schedule, tick=day("2026-01-01")))
+    connection.execute(
+        insert(tables.glossary).values(**ours, term="PTO", expansion="time off", state="active")
+    )
+    connection.execute(insert(tables.tokens).values(**ours, name="ci", sha256=key, roles=[]))
 
 
 def test_a_deleted_workspace_leaves_no_row(engine: Engine) -> None:
