@@ -33,6 +33,14 @@ class TooComplexError(DocumentError):
     """The markup nests deeper, or is stranger, than any document written for people."""
 
 
+class ProtectedFileError(DocumentError):
+    """The file opens with a password only."""
+
+
+class UnreadableFileError(DocumentError):
+    """The file is damaged, or its letters cannot be told."""
+
+
 class FrontMatterError(DocumentError):
     """A value in a document's own head (front matter or meta element) cannot be used."""
 

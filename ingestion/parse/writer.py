@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from ingestion.parse.visible import Piece, Run, append_run, normalise
 from store.documents import Block, BlockKind, ParsedDocument, SourceRun
@@ -18,6 +19,13 @@ def shorten(heading: str) -> str:
         return heading
     cut = heading[: MAX_HEADING - 1]
     return f"{cut.rpartition(' ')[0] or cut}…"
+
+
+class Source(Protocol):
+    """What a place in the source is held against: the decoded file, or the pages of one."""
+
+    def startswith(self, prefix: str, start: int, /) -> bool:
+        """Return whether `prefix` stands at `start`, letter for letter."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class CanonicalWriter:
     stands there letter for letter.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: Source) -> None:
         self.hidden = 0  # characters
         self.struck = 0  # passages
         self._source = source
