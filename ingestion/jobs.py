@@ -2,27 +2,23 @@
 
 import hashlib
 import json
-import os
-import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Event, Thread
+from typing import Any
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from core.errors import FootnoteError, NotFoundError
 from ingestion.errors import printable
 from ingestion.ingest import NOTHING_GIVEN, Given, Ingester, Progress, Report
 from store.blobs import read_blob, save_blob
-from store.jobs import Job, claim, extend, fail, report_progress, submit, succeed
+from store.jobs import Job, find_job, report_progress, submit
+from store.leases import LEASE, run_leased
 from store.publish import File, Origin
+from store.sources import item_ended
 
 INGEST_FILE = "ingest_file"
-LEASE = 30.0  # seconds; extended while the work goes on
-EXTENSIONS = 3  # in the time of one lease
 PROGRESS_EVERY = 1.0  # seconds between two notes of how far a job is
 
 
@@ -37,11 +33,6 @@ class Sender:
 
 
 NOBODY = Sender()
-
-
-def lease_owner() -> str:
-    """Return a name for this process, to own leases with."""
-    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def submit_file(
@@ -89,15 +80,12 @@ def submit_with(
 def run_file_job(ingester: Ingester, job_id: int, *, lease: float = LEASE) -> Report | None:
     """Claim a job and ingest its file; None if another process has it or it is done.
 
-    The claim lasts `lease` seconds, is extended three times in each while this process works,
-    and so runs out soon after it was killed. A refused file ends its job as failed, and the
-    error is raised for the caller to show; so does an interruption.
+    A refused file ends its job as failed, and the error is raised for the caller to show; so
+    does an interruption. What became of an item of a source is written down with it.
     """
-    owner = lease_owner()
-    job = claim(ingester.engine, job_id, owner, lease)
-    if job is None:
-        return None
-    with _lease_kept(ingester.engine, job_id, owner, lease):
+    done: list[Report] = []
+
+    def work(job: Job, owner: str) -> dict[str, Any]:
         try:
             report = ingester.ingest(
                 _file(ingester, job),
@@ -107,18 +95,24 @@ def run_file_job(ingester: Ingester, job_id: int, *, lease: float = LEASE) -> Re
                 progress=_noting(ingester.engine, job_id, owner),
             )
         except FootnoteError as error:
-            fail(ingester.engine, job_id, owner, str(error))
+            _tell_source(ingester.engine, job, failure=str(error))
             raise
-        except KeyboardInterrupt:
-            fail(
-                ingester.engine,
-                job_id,
-                owner,
-                f"{printable(job.payload['name'])} was interrupted.",
-            )
-            raise
-    succeed(ingester.engine, job_id, owner, report.to_json())
-    return report
+        _tell_source(ingester.engine, job, document_id=report.document_id)
+        done.append(report)
+        return report.to_json()
+
+    job = find_job(ingester.engine, job_id)
+    name = printable(job.payload["name"]) if job is not None else ""
+    run_leased(ingester.engine, job_id, work, name, lease=lease)
+    return done[0] if done else None
+
+
+def _tell_source(
+    engine: Engine, job: Job, *, document_id: int | None = None, failure: str | None = None
+) -> None:
+    source_id, item = job.payload.get("source_id"), job.payload.get("item")
+    if source_id is not None and item is not None:
+        item_ended(engine, source_id, item, document_id=document_id, failure=failure)
 
 
 def _origin(job: Job) -> Origin:
@@ -150,22 +144,3 @@ def _file(ingester: Ingester, job: Job) -> File:
             f"The file {printable(job.payload['name'])} is no longer kept; send it again."
         )
     return File(job.payload["name"], job.payload["media_type"], data)
-
-
-@contextmanager
-def _lease_kept(engine: Engine, job_id: int, owner: str, lease: float) -> Iterator[None]:
-    """Extend the lease from a thread while the block runs; it ends with the process."""
-    done = Event()
-
-    def keep() -> None:
-        while not done.wait(lease / EXTENSIONS):
-            with suppress(DBAPIError):  # a database that is away for a moment: the next one counts
-                extend(engine, job_id, owner, lease)
-
-    thread = Thread(target=keep, name=f"lease-{job_id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()

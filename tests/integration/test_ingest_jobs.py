@@ -17,11 +17,12 @@ from core.broker import EmbeddedRedis, find_redis_server
 from core.settings import ROOT
 from ingestion.errors import BinaryFileError
 from ingestion.ingest import Ingester
-from ingestion.jobs import INGEST_FILE, LEASE, run_file_job, submit_file
+from ingestion.jobs import INGEST_FILE, run_file_job, submit_file
 from retrieval.embeddings import Vectors
 from store.access import OPERATOR_ACCESS
 from store.documents import Version
 from store.jobs import Job, claim, find_job, sweep
+from store.leases import LEASE
 from store.outbox import enqueue, relay
 from store.publish import File
 from store.search import versions_in_force

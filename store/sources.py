@@ -1,0 +1,452 @@
+"""Watched sources: their rows, the items found in them, and what becomes of their documents."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, text
+
+from core.errors import FootnoteError, NotFoundError
+from store.audit import record
+from store.publish import ensure_uploads
+from store.schedules import enable_schedule, remove_schedule, set_schedule
+
+SYNC_SOURCE = "sync_source"  # the kind of the jobs and schedules of sources
+
+SourceState = Literal["active", "paused"]
+
+
+class SourceNameError(FootnoteError):
+    """A source of that name is watched already."""
+
+
+@dataclass(frozen=True)
+class NewSource:
+    """What is needed to watch a place. `every` is in seconds; None looks only when asked to."""
+
+    kind: str
+    name: str
+    uri: str
+    options: Mapping[str, str]
+    audience: Sequence[str]
+    owner: str | None = None
+    trust: int = 0
+    every: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A watched place and how it fares.
+
+    `checked_at` is the last look that succeeded, `changed_at` the last that found a change,
+    `failure` why the last look failed; `documents` and `failures` count items.
+    """
+
+    id: int
+    workspace_id: int
+    kind: str
+    name: str
+    uri: str
+    options: dict[str, str]
+    audience: tuple[str, ...]
+    owner: str | None
+    trust: int
+    state: SourceState
+    checked_at: datetime | None
+    changed_at: datetime | None
+    failure: str | None
+    every: int | None
+    next_at: datetime | None
+    documents: int
+    failures: int
+
+
+@dataclass(frozen=True)
+class KnownItem:
+    """What is kept of an item: how to tell whether it changed, and what it became."""
+
+    key: str
+    fingerprint: str | None
+    sha256: str | None
+    document_id: int | None
+    failure: str | None
+
+
+SELECT = f"""
+    SELECT s.id, s.workspace_id, s.kind, s.name, s.uri, s.options, s.audience, s.owner, s.trust,
+           s.state, s.checked_at, s.changed_at, s.failure, p.every, p.next_at,
+           (SELECT count(DISTINCT i.document_id) FROM source_items i JOIN documents d
+            ON d.id = i.document_id WHERE i.source_id = s.id AND d.deleted_at IS NULL)
+               AS documents,
+           (SELECT count(*) FROM source_items i WHERE i.source_id = s.id
+            AND i.failure IS NOT NULL) AS failures
+    FROM sources s
+    LEFT JOIN schedules p ON p.workspace_id = s.workspace_id AND p.kind = '{SYNC_SOURCE}'
+        AND p.key = s.id::text
+    WHERE s.kind <> 'upload' AND s.state <> 'removed'
+"""
+
+
+def _source(row: Any) -> Source:
+    return Source(**{**row._mapping, "audience": tuple(row.audience)})
+
+
+def list_sources(engine: Engine, workspace_id: int) -> list[Source]:
+    """Return the watched sources by name."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(f"{SELECT} AND s.workspace_id = :workspace_id ORDER BY s.name"),
+            {"workspace_id": workspace_id},
+        )
+        return [_source(row) for row in rows]
+
+
+def find_source(engine: Engine, workspace_id: int, name: str) -> Source:
+    """Return a watched source by its name. Raises NotFoundError, naming those there are."""
+    sources = list_sources(engine, workspace_id)
+    for source in sources:
+        if source.name == name:
+            return source
+    there = ", ".join(source.name for source in sources) or "none yet"
+    raise NotFoundError(f"There is no source {name}; there are: {there}.")
+
+
+def source_by_id(engine: Engine, source_id: int) -> Source | None:
+    """Return a watched source, None once it was removed."""
+    with engine.connect() as connection:
+        row = connection.execute(
+            text(f"{SELECT} AND s.id = :source_id"), {"source_id": source_id}
+        ).one_or_none()
+    return _source(row) if row else None
+
+
+def add_source(engine: Engine, workspace_id: int, new: NewSource, actor: str) -> Source:
+    """Begin to watch a place. Raises SourceNameError where the name is taken.
+
+    A source that was removed and is added again by its kind and name takes up its documents.
+    """
+    with engine.begin() as connection:
+        taken = connection.execute(
+            text(
+                "SELECT kind FROM sources WHERE workspace_id = :workspace_id AND name = :name"
+                " AND state <> 'removed' AND kind <> 'upload'"
+            ),
+            {"workspace_id": workspace_id, "name": new.name},
+        ).scalar_one_or_none()
+        if taken is not None:
+            raise SourceNameError(
+                f"A source named {new.name} is watched already; remove it or choose another name."
+            )
+        source_id = connection.execute(
+            text(
+                "INSERT INTO sources (workspace_id, kind, name, uri, options, audience, owner,"
+                " trust) VALUES (:workspace_id, :kind, :name, :uri, CAST(:options AS jsonb),"
+                " :audience, :owner, :trust) ON CONFLICT (workspace_id, kind, name) DO UPDATE"
+                " SET uri = excluded.uri, options = excluded.options, audience ="
+                " excluded.audience, owner = excluded.owner, trust = excluded.trust,"
+                " state = 'active', failure = NULL, checked_at = NULL, changed_at = NULL"
+                " RETURNING id"
+            ),
+            {
+                "workspace_id": workspace_id,
+                "kind": new.kind,
+                "name": new.name,
+                "uri": new.uri,
+                "options": json.dumps(dict(new.options)),
+                "audience": list(new.audience),
+                "owner": new.owner,
+                "trust": new.trust,
+            },
+        ).scalar_one()
+        _schedule(connection, workspace_id, source_id, new.every)
+        record(connection, workspace_id, actor, "source added", new.name, kind=new.kind)
+    return find_source(engine, workspace_id, new.name)
+
+
+def _schedule(
+    connection: Connection, workspace_id: int, source_id: int, every: int | None
+) -> None:
+    if every is None:
+        remove_schedule(connection, workspace_id, SYNC_SOURCE, str(source_id))
+        return
+    payload = {"source_id": source_id}
+    set_schedule(connection, workspace_id, SYNC_SOURCE, str(source_id), every, payload)
+
+
+def change_source(
+    engine: Engine,
+    source: Source,
+    actor: str,
+    *,
+    every: int | None,
+    audience: Sequence[str],
+    owner: str | None,
+    trust: int,
+) -> None:
+    """Change how often a source is looked at, who may read what it holds, and whose it is.
+
+    Its documents get the new audience in the same transaction.
+    """
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE sources SET audience = :audience, owner = :owner, trust = :trust"
+                " WHERE id = :id"
+            ),
+            {"id": source.id, "audience": list(audience), "owner": owner, "trust": trust},
+        )
+        connection.execute(
+            text("UPDATE documents SET audience = :audience WHERE source_id = :id"),
+            {"id": source.id, "audience": list(audience)},
+        )
+        _schedule(connection, source.workspace_id, source.id, every)
+        if source.state == "paused":
+            enable_schedule(
+                connection, source.workspace_id, SYNC_SOURCE, str(source.id), enabled=False
+            )
+        record(
+            connection,
+            source.workspace_id,
+            actor,
+            "source changed",
+            source.name,
+            every=every,
+            audience=list(audience),
+            owner=owner,
+            trust=trust,
+        )
+
+
+def set_source_state(engine: Engine, source: Source, state: SourceState, actor: str) -> None:
+    """Let a source rest, or go on; its documents stay."""
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE sources SET state = :state WHERE id = :id"),
+            {"id": source.id, "state": state},
+        )
+        enable_schedule(
+            connection,
+            source.workspace_id,
+            SYNC_SOURCE,
+            str(source.id),
+            enabled=state == "active",
+        )
+        action = "source resumed" if state == "active" else "source paused"
+        record(connection, source.workspace_id, actor, action, source.name)
+
+
+def remove_source(engine: Engine, source: Source, actor: str, *, keep_documents: bool) -> int:
+    """Stop watching a source; return how many documents were withdrawn with it.
+
+    With `keep_documents` they stay, as if somebody had sent them.
+    """
+    with engine.begin() as connection:
+        gone = 0
+        if keep_documents:
+            uploads = ensure_uploads(connection, source.workspace_id)
+            connection.execute(
+                text("UPDATE documents SET source_id = :uploads WHERE source_id = :id"),
+                {"id": source.id, "uploads": uploads},
+            )
+        else:
+            gone = connection.execute(
+                text(
+                    "UPDATE documents SET deleted_at = now(), deleted_by = :actor"
+                    " WHERE source_id = :id AND deleted_at IS NULL"
+                ),
+                {"id": source.id, "actor": actor},
+            ).rowcount
+        connection.execute(
+            text("DELETE FROM source_items WHERE source_id = :id"), {"id": source.id}
+        )
+        connection.execute(
+            text("UPDATE sources SET state = 'removed' WHERE id = :id"), {"id": source.id}
+        )
+        remove_schedule(connection, source.workspace_id, SYNC_SOURCE, str(source.id))
+        record(
+            connection,
+            source.workspace_id,
+            actor,
+            "source removed",
+            source.name,
+            documents_withdrawn=gone,
+        )
+        return gone
+
+
+# --- what a look at a source finds ---------------------------------------------------------
+
+
+def known_items(engine: Engine, source_id: int) -> dict[str, KnownItem]:
+    """Return what is kept of a source's items, by key."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT key, fingerprint, sha256, document_id, failure FROM source_items"
+                " WHERE source_id = :id ORDER BY key"
+            ),
+            {"id": source_id},
+        )
+        return {row.key: KnownItem(**row._mapping) for row in rows}
+
+
+def save_item(
+    connection: Connection,
+    source_id: int,
+    key: str,
+    *,
+    fingerprint: str | None,
+    sha256: str,
+    link: str | None,
+) -> None:
+    """Write down how an item stands now; what it failed of before is past."""
+    connection.execute(
+        text(
+            "INSERT INTO source_items (source_id, key, fingerprint, sha256, link)"
+            " VALUES (:source_id, :key, :fingerprint, :sha256, :link)"
+            " ON CONFLICT (source_id, key) DO UPDATE SET fingerprint = excluded.fingerprint,"
+            " sha256 = excluded.sha256, link = excluded.link, failure = NULL, checked_at = now()"
+        ),
+        {
+            "source_id": source_id,
+            "key": key,
+            "fingerprint": fingerprint,
+            "sha256": sha256,
+            "link": link,
+        },
+    )
+
+
+def save_fingerprint(engine: Engine, source_id: int, key: str, fingerprint: str | None) -> None:
+    """Write down that an item was seen and holds the same bytes as before."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE source_items SET fingerprint = :fingerprint, checked_at = now()"
+                " WHERE source_id = :source_id AND key = :key"
+            ),
+            {"source_id": source_id, "key": key, "fingerprint": fingerprint},
+        )
+
+
+def save_item_failure(engine: Engine, source_id: int, key: str, reason: str) -> None:
+    """Write down why an item could not be fetched; it will be fetched again at the next look."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO source_items (source_id, key, failure)"
+                " VALUES (:source_id, :key, :reason) ON CONFLICT (source_id, key)"
+                " DO UPDATE SET failure = excluded.failure, fingerprint = NULL, sha256 = NULL,"
+                " checked_at = now()"
+            ),
+            {"source_id": source_id, "key": key, "reason": reason},
+        )
+
+
+def item_ended(
+    engine: Engine,
+    source_id: int,
+    key: str,
+    *,
+    document_id: int | None = None,
+    failure: str | None = None,
+) -> None:
+    """Write down what became of an item's file: its document, or why it was refused.
+
+    A document that the item was before is withdrawn, and so is one whose item has vanished
+    meanwhile; a refused file leaves the document as it was.
+    """
+    with engine.begin() as connection:
+        before = connection.execute(
+            text(
+                "SELECT i.document_id, s.name FROM source_items i"
+                " JOIN sources s ON s.id = i.source_id"
+                " WHERE i.source_id = :source_id AND i.key = :key FOR UPDATE OF i"
+            ),
+            {"source_id": source_id, "key": key},
+        ).one_or_none()
+        if failure is None:
+            stale = document_id if before is None else before.document_id
+            if before is not None:
+                connection.execute(
+                    text(
+                        "UPDATE source_items SET document_id = :document_id, failure = NULL"
+                        " WHERE source_id = :source_id AND key = :key"
+                    ),
+                    {"source_id": source_id, "key": key, "document_id": document_id},
+                )
+            if stale is not None and (before is None or stale != document_id):
+                _withdraw(connection, source_id, [stale])
+        elif before is not None:
+            connection.execute(
+                text(
+                    "UPDATE source_items SET failure = :failure"
+                    " WHERE source_id = :source_id AND key = :key"
+                ),
+                {"source_id": source_id, "key": key, "failure": failure},
+            )
+
+
+def forget_items(engine: Engine, source_id: int, keys: Sequence[str]) -> int:
+    """Withdraw the documents of items that are gone; return how many there were."""
+    with engine.begin() as connection:
+        ids = connection.execute(
+            text(
+                "DELETE FROM source_items WHERE source_id = :source_id AND key = ANY(:keys)"
+                " RETURNING document_id"
+            ),
+            {"source_id": source_id, "keys": list(keys)},
+        ).scalars()
+        return _withdraw(connection, source_id, [one for one in ids.all() if one is not None])
+
+
+def _withdraw(connection: Connection, source_id: int, document_ids: Sequence[int]) -> int:
+    """Delete those of a source's documents that none of its items is any more."""
+    rows = connection.execute(
+        text(
+            "UPDATE documents d SET deleted_at = now(), deleted_by = 'source ' || s.name"
+            " FROM sources s WHERE s.id = :source_id AND d.source_id = s.id"
+            " AND d.id = ANY(:ids) AND d.deleted_at IS NULL AND NOT EXISTS"
+            " (SELECT FROM source_items i WHERE i.document_id = d.id)"
+            " RETURNING d.workspace_id, d.key, s.name"
+        ),
+        {"source_id": source_id, "ids": list(document_ids)},
+    ).all()
+    for row in rows:
+        record(
+            connection,
+            row.workspace_id,
+            f"source {row.name}",
+            "document deleted",
+            row.key,
+            reason="it is gone from its source",
+        )
+    return len(rows)
+
+
+def note_look(
+    engine: Engine, source_id: int, *, changed: bool = False, failure: str | None = None
+) -> None:
+    """Write down how a look at a source went as a whole."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE sources SET failure = :failure,"
+                " checked_at = CASE WHEN :failed THEN checked_at ELSE now() END,"
+                " changed_at = CASE WHEN :changed THEN now() ELSE changed_at END"
+                " WHERE id = :id"
+            ),
+            {
+                "id": source_id,
+                "failure": failure,
+                "failed": failure is not None,
+                "changed": changed,
+            },
+        )
+
+
+def item_failures(engine: Engine, source_id: int) -> list[KnownItem]:
+    """Return the items that could not be read, by key."""
+    return [item for item in known_items(engine, source_id).values() if item.failure]
