@@ -23,16 +23,19 @@ COMMANDS = {
     "ask": "Ask a question and print the answer with its footnotes.",
     "ingest": "Add files or folders of policies.",
     "documents": "List the documents in force.",
+    "sources": "Watch folders, pages, repositories, buckets and channels.",
     "doctor": "Check every part and say how to mend it.",
     "trace": "Show how a kept answer came about.",
+    "tokens": "Create and revoke tokens of programs that add documents over HTTP.",
     "members": "Show and set who may read what.",
     "eval": "Measure retrieval and answers on questions of your own.",
     "web": "Serve the page (what `up` and production run).",
     "worker": "Run the Celery worker with its relay (what `up` and production run).",
+    "beat": "Submit what is due by the schedules (what `up` and production run).",
     "bot": "Connect to Slack over Socket Mode (what `up` and production run).",
     "migrate": "Bring the database's tables up to date.",
 }
-SERVICES = frozenset({"web", "worker", "bot"})
+SERVICES = frozenset({"web", "worker", "beat", "bot"})
 HOME_MODE = 0o711  # the account that runs the database must be able to pass through
 FAILED = 1
 BROKEN = 70  # an error nobody expected (sysexits.h EX_SOFTWARE)

@@ -4,15 +4,11 @@ from collections.abc import Sequence
 
 import click
 
+from store.access import PRINCIPALS, is_principal
+
 
 def check_audience(audience: Sequence[str]) -> None:
     """Raise a usage error for a principal of no known kind."""
     for principal in audience:
-        kind, colon, name = principal.partition(":")
-        known = principal in {"everyone", "external"} or (
-            kind in {"channel", "group"} and colon and name
-        )
-        if not known:
-            raise click.BadParameter(
-                f"{principal!r}: write everyone, external, channel:<id> or group:<id>."
-            )
+        if not is_principal(principal):
+            raise click.BadParameter(f"{principal!r}: write {PRINCIPALS}.")

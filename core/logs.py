@@ -10,7 +10,7 @@ import structlog
 
 SECRET = re.compile(
     r"\bxox[a-z]-[\w-]+|\bxapp-[\w-]+|\bsk-[\w-]{8,}|(?<=://)[^\s/:@]*:[^\s/@]+(?=@)"
-    r"|Bearer\s+[^\s\"']+|(?<=hooks\.slack\.com/)[^\s\"']+|(?<=password=)[^\s&\"']+",
+    r"|\bfn_[\w-]{30,}|Bearer\s+[^\s\"']+|(?<=hooks\.slack\.com/)[^\s\"']+|(?<=password=)[^\s&\"']+",
     re.IGNORECASE,
 )
 BODY_FIELDS = frozenset({"text", "question", "answer", "quote", "body", "content", "message"})

@@ -4,11 +4,17 @@ A document lists the principals that may read it (its audience). It is found onl
 has one of them *and* everybody who can see the place has one of them.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 EVERYONE = "everyone"  # every full member of the workspace
 EXTERNAL = "external"  # guests and people of other organisations
+PRINCIPAL = re.compile(rf"{EVERYONE}|{EXTERNAL}|(?:channel|group):[^\s,]{{1,100}}")
+PRINCIPALS = "everyone, external, channel:<id> or group:<id>"  # as people are told to write them
+
+KNOWLEDGE_ADMIN = "knowledge_admin"  # may change documents, sources and the glossary
+ROLES = (KNOWLEDGE_ADMIN,)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,11 @@ class Place:
 
     channel_id: str
     shared: bool = False  # guests or other organisations can see it
+
+
+def is_principal(name: str) -> bool:
+    """Whether this names a group of readers of a known kind."""
+    return PRINCIPAL.fullmatch(name) is not None and name.isprintable()
 
 
 def channel_principal(channel_id: str) -> str:

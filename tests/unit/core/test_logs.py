@@ -16,6 +16,7 @@ SECRETS = [
     pytest.param("xoxe.xoxp-1-Mi0yLTEx", id="a rotated token"),
     pytest.param("xapp-1-A02-5-f00", id="an app token"),
     pytest.param("sk-proj-abcdefgh12345678", id="a model's key"),
+    pytest.param("fn_a-bcdefgh_abcdefghijklmnopqrs_12345678", id="a token of ours"),
     pytest.param("postgresql://footnote:hush@db:5432/x", id="an address with a password"),
     pytest.param("redis://:hush@localhost:6379/0", id="a password without a name"),
     pytest.param("host=db password=hush dbname=x", id="a connection string"),
