@@ -1,6 +1,5 @@
 """`footnote ingest`: files and folders into the knowledge base."""
 
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,19 +9,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.audience import check_audience
+from cli.following import JobFailedError, follow_job
 from cli.runtime import Runtime, open_runtime
 from cli.show import counted, print_json
-from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError
+from core.errors import FootnoteError, NotFoundError
 from ingestion.errors import display_name, printable
 from ingestion.ingest import Ingester, media_type
 from ingestion.jobs import run_file_job, submit_file
 from ingestion.parse import parse
 from ingestion.sniff import refuse_size
-from store.jobs import find_job, sweep
 from store.publish import File
-
-FOLLOW_TIMEOUT = 300.0  # seconds to wait for a worker that took the file
-FOLLOW_EVERY = 0.1  # seconds
 
 
 @click.command()
@@ -169,21 +165,15 @@ def run_or_follow(runtime: Runtime, name: str, job_id: int) -> dict[str, Any]:
     A job whose worker was killed is taken over once its lease has run out.
     """
     ingester = Ingester(runtime.engine, runtime.workspace_id, runtime.embedder)
-    deadline = time.monotonic() + FOLLOW_TIMEOUT
-    while time.monotonic() < deadline:
+
+    def run() -> dict[str, Any] | None:
         report = run_file_job(ingester, job_id)
-        if report is not None:
-            return report.to_json()
-        job = find_job(runtime.engine, job_id)
-        if job is not None and job.state == "succeeded" and job.result is not None:
-            return job.result
-        if job is not None and job.state == "failed":
-            return {"file": name, "error": job.error or f"{name} could not be ingested."}
-        sweep(runtime.engine)  # there may be no `up` that does
-        time.sleep(FOLLOW_EVERY)
-    raise ServiceUnavailableError(
-        f"{name} is still being worked on by a worker (job {job_id}); look again later."
-    )
+        return report.to_json() if report is not None else None
+
+    try:
+        return follow_job(runtime, job_id, run, name)
+    except JobFailedError as error:
+        return {"file": name, "error": str(error)}
 
 
 def summary(outcome: dict[str, Any]) -> str:

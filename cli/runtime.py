@@ -1,5 +1,6 @@
 """What commands share: the database (embedded or given), the workspace, the embedder."""
 
+import getpass
 import os
 import threading
 import time
@@ -71,6 +72,14 @@ def open_runtime() -> Iterator[Runtime]:
             yield Runtime(config, engine)
         finally:
             engine.dispose()
+
+
+def actor() -> str:
+    """Return who acts at this terminal, as the audit log names them."""
+    try:
+        return f"terminal ({getpass.getuser()})"
+    except (OSError, KeyError):  # an account without a name, as in some containers
+        return "terminal"
 
 
 def end_with_parent() -> None:

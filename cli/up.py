@@ -30,6 +30,7 @@ from store.schema import migrate
 SAMPLES = ROOT / "samples" / "policies"
 READY_TIMEOUT = 60.0  # seconds for the page and the worker to answer
 LOOK_EVERY = 0.05  # seconds while waiting
+WORKER_PROCESSES = "2"  # a site being read must not keep an upload waiting
 MAX_LOSSES = 3  # of embedded servers, after which something is wrong with the machine
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
 
@@ -115,15 +116,16 @@ def run(config: Settings, url: str, redis: str | None, *, samples: bool) -> None
         migrate(engine)
         runtime = Runtime(config, engine)
         report_database(runtime)
-        services += [make_service("worker", config, url, redis)]
-        services[0].start()
+        services += [make_service(name, config, url, redis) for name in ("worker", "beat")]
+        for service in services:
+            service.start()
         _ = runtime.embedder  # builds the model's graph before others want it
         services += [make_service("web", config, url, redis)]
-        services[1].start()
+        services[-1].start()
         if samples:
             index_samples(runtime)
         wait_until_ready(config, services)
-        line("✓", "worker · page", f"broker: {broker_name(config, redis)}")
+        line("✓", "worker · scheduler · page", f"broker: {broker_name(config, redis)}")
         services += connect_slack(config, url, redis)
         report_model(config)
         next_steps(config, samples=samples)
@@ -148,6 +150,8 @@ def make_service(name: str, config: Settings, url: str, redis: str | None) -> Se
         environment["REDIS_URL"] = redis
     ready = ready_file(config, name)
     arguments = () if name == "web" else ("--ready-file", str(ready))
+    if name == "worker":
+        arguments += ("--concurrency", WORKER_PROCESSES)
     ready.unlink(missing_ok=True)
     return Service(name, arguments, config.home / "logs" / f"{name}.log", environment)
 

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     escalation_contact: str | None = Field(
         None, validation_alias=AliasChoices("FOOTNOTE_ESCALATION_CONTACT")
     )  # words shown to who asks for a person, e.g. "#support-leads"
+    source_hosts: str | None = Field(
+        None, validation_alias=AliasChoices("FOOTNOTE_SOURCE_HOSTS")
+    )  # hosts in private networks that sources may be read from, e.g. "wiki.corp,10.0.0.7:8080"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", validation_alias=AliasChoices("FOOTNOTE_LOG_LEVEL")
     )  # in any case
@@ -95,6 +98,12 @@ class Settings(BaseSettings):
     def page_url(self) -> str:
         """Where people reach the pages: `FOOTNOTE_PUBLIC_URL` or the local address."""
         return (self.public_url or f"http://127.0.0.1:{self.port}").rstrip("/")
+
+    @property
+    def private_hosts(self) -> frozenset[str]:
+        """The hosts in private networks that sources may be read from, in lower case."""
+        written = (self.source_hosts or "").lower().split(",")
+        return frozenset(host.strip() for host in written if host.strip())
 
     @property
     def has_model(self) -> bool:

@@ -12,7 +12,7 @@ from store.engine import CONNECT_TIMEOUT
 CHANNEL = "outbox"
 BATCH = 100  # rows a transaction
 
-QUEUES = {"ingest_file": "ingest"}
+QUEUES = {"ingest_file": "ingest", "sync_source": "default", "refresh_embeddings": "embed"}
 """The Celery queue of each task; what is not named goes to `default`."""
 
 

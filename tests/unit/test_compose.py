@@ -80,7 +80,7 @@ def test_what_keeps_running_is_watched(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("name", ["worker", "bot"])
+@pytest.mark.parametrize("name", ["worker", "worker-gpu", "beat", "bot"])
 def test_ready_files_are_looked_for_where_they_are_written(name: str) -> None:
     """The health check looks for the file that the command is told to write, in a fresh /tmp."""
     service = OURS[name]
