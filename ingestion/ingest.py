@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from core.errors import ConfigurationError
+from ingestion.changes import SectionChange, Wording, kept, section_changes
 from ingestion.chunking import chunk
 from ingestion.errors import printable
 from ingestion.parse import parse
 from retrieval.embeddings import Embedder, count_tokens
 from retrieval.lexical import passage_weights
-from store.documents import ParsedDocument
+from store.documents import ParsedDocument, read_blocks, read_versions
 from store.publish import HERE, File, Origin, PassageTerms, Publication, chunk_hash, publish
 from store.spaces import EmbeddingSpace, embedded_hashes, ensure_space
 
@@ -101,6 +102,7 @@ class Report:
     audience: tuple[str, ...] = ()
     document_id: int = 0
     version_id: int = 0
+    changes: tuple[SectionChange, ...] = ()  # against the version it replaces, if it does one
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON types."""
@@ -117,6 +119,8 @@ class Report:
             "warnings": list(self.warnings),
             "audience_now": list(self.audience),
             "version_id": self.version_id,
+            "changes": kept(self.changes),
+            "sections_changed": len(self.changes),
         }
 
 
@@ -166,7 +170,15 @@ class Ingester:
             audience=audience,
             origin=origin,
         )
-        return _report(file, document, done, len(vectors))
+        return _report(file, document, done, len(vectors), self._changes(document, done))
+
+    def _changes(self, document: ParsedDocument, done: Publication) -> tuple[SectionChange, ...]:
+        """Return what changed against the version that this one replaces."""
+        if done.replaces is None:
+            return ()
+        (before,) = read_versions(self.engine, self.workspace_id, [done.replaces])
+        old = Wording(before.text, read_blocks(self.engine, before.id))
+        return section_changes(old, Wording(document.text, document.blocks))
 
     def _embed_new(
         self, passages: Sequence[PassageTerms], space: EmbeddingSpace, progress: Progress
@@ -184,7 +196,13 @@ class Ingester:
         return vectors
 
 
-def _report(file: File, document: ParsedDocument, done: Publication, embedded: int) -> Report:
+def _report(
+    file: File,
+    document: ParsedDocument,
+    done: Publication,
+    embedded: int,
+    changes: tuple[SectionChange, ...],
+) -> Report:
     return Report(
         file_name=printable(file.name),
         document=done.document_key,
@@ -199,6 +217,7 @@ def _report(file: File, document: ParsedDocument, done: Publication, embedded: i
         audience=done.audience,
         document_id=done.document_id,
         version_id=done.version_id,
+        changes=changes,
     )
 
 
