@@ -13,6 +13,9 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 from uvicorn.server import HANDLED_SIGNALS
 
+from admin.api import Workspace
+from admin.api.routes import add_schema
+from admin.api.routes import router as api_router
 from admin.conversations import Conversations
 from admin.gate import LOCAL_HOSTS, Gate
 from admin.pages import ask, documents
@@ -30,11 +33,15 @@ class PortTakenError(ConfigurationError):
 
 
 def create_app(
-    answerer: Answerer, library: Documents, allowed_hosts: Iterable[str] = LOCAL_HOSTS
+    answerer: Answerer,
+    library: Documents,
+    allowed_hosts: Iterable[str] = LOCAL_HOSTS,
+    workspace: Workspace | None = None,
 ) -> FastAPI:
     """Return the site: the chat page, the document viewer, `/api/ask` and `/health`.
 
-    `allowed_hosts` are the names under which browsers may open it, ports ignored.
+    `allowed_hosts` are the names under which browsers may open it, ports ignored. With a
+    `workspace` there is the API for knowledge admins too.
     """
     # Windows reads these from its registry, where other programs get them wrong; with `nosniff`
     # a browser then refuses the script.
@@ -48,7 +55,10 @@ def create_app(
     problems.install(app)
     app.include_router(ask.router(site))
     app.include_router(documents.router(site))
-    app.add_api_route("/health", _health, methods=["GET", "HEAD"])
+    if workspace is not None:
+        app.include_router(api_router(workspace))
+        add_schema(app)
+    app.add_api_route("/health", _health, methods=["GET", "HEAD"], include_in_schema=False)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 

@@ -13,6 +13,11 @@ from core.logs import logger
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 BODY_LIMIT = 1_048_576  # bytes of a request's body; a question is far smaller
+UPLOAD_LIMIT = 500 * 1_048_576  # bytes of the files of an upload
+UPLOAD_OVERHEAD = 1_048_576  # bytes of names and fields around them
+UPLOADS = "/api/documents"
+TOKEN_PATHS = (UPLOADS, "/api/jobs", "/api/sources")
+LENGTH_DIGITS = 15  # of a Content-Length; more are no length of anything
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 SECURITY_HEADERS = {
@@ -55,11 +60,19 @@ def is_json(headers: Headers) -> bool:
     return headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
 
 
+def takes_token(path: str) -> bool:
+    """Whether an address asks for a token, which no other site's form or script has to send.
+
+    A browser adds no token by itself, as it does with cookies: there is nothing to forge.
+    """
+    return any(path == known or path.startswith(f"{known}/") for known in TOKEN_PATHS)
+
+
 class Gate:
     """ASGI middleware around the whole site, and its one boundary for unexpected errors.
 
-    Refuses hosts not in `hosts` (DNS rebinding), changes sent by other sites (request forgery)
-    and bodies over BODY_LIMIT.
+    Refuses hosts not in `hosts` (DNS rebinding), changes sent by other sites (request forgery),
+    except where a token is asked for, and bodies over BODY_LIMIT, or UPLOAD_LIMIT for uploads.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str], problems: Problems) -> None:
@@ -74,7 +87,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        outgoing = _Outgoing(send, static=request.url.path.startswith("/static/"))
+        outgoing = _Outgoing(send, static=scope["path"].startswith("/static/"))
         refusal = self._refusal(request)
         if refusal:
             await self._problems.response(request, *refusal)(scope, receive, outgoing)
@@ -94,12 +107,31 @@ class Gate:
             )
         if request.method in READING:
             return None
-        if not is_json(headers) and not same_origin(headers):
+        by_token = takes_token(request.scope["path"])
+        if not by_token and not is_json(headers) and not same_origin(headers):
             return 403, "This was sent by another page, so it was not done; open this page itself."
-        length = headers.get("content-length")
-        if length is None or not length.isdecimal():
+        return self._refused_body(request, by_token=by_token)
+
+    def _refused_body(self, request: Request, *, by_token: bool) -> tuple[int, str] | None:
+        """Judge a body by its length. An upload may come without: its files are counted as read.
+
+        A chunked body has no length, whatever a header beside it says.
+        """
+        upload = request.scope["path"] == UPLOADS and request.method == "POST"
+        length = request.headers.get("content-length")
+        chunked = "transfer-encoding" in request.headers
+        if chunked or length is None:
+            if upload or (by_token and not chunked):  # as curl -X DELETE: there is no body
+                return None
             return 411, "Send this request with its length (a Content-Length header)."
-        if int(length) > BODY_LIMIT:
+        if not length.isdecimal() or len(length) > LENGTH_DIGITS:
+            return 411, "Send this request with its length (a Content-Length header)."
+        if upload and int(length) > UPLOAD_LIMIT + UPLOAD_OVERHEAD:
+            return 413, (
+                f"This is too large: send at most {UPLOAD_LIMIT // 1_048_576} MiB at once, the"
+                " rest in other requests."
+            )
+        if not upload and int(length) > BODY_LIMIT:
             return 413, f"This is too large: send at most {BODY_LIMIT // 1024} KiB."
         return None
 
@@ -107,7 +139,7 @@ class Gate:
         self, request: Request, error: Exception, receive: Receive, outgoing: "_Outgoing"
     ) -> None:
         reference = reference_id()
-        log.error("page failed", reference=reference, path=request.url.path, exc_info=error)
+        log.error("page failed", reference=reference, path=request.scope["path"], exc_info=error)
         if outgoing.started:
             raise error
         sentence = (

@@ -11,6 +11,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from admin.templating import Templates
 from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError, reference_id
 from core.logs import logger
+from ingestion.uploads import KeyReusedError, TooManyFilesError
+
+API = "/api/"
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="footnote"'}  # RFC 6750, 3
 
 SENTENCES = {
     HTTPStatus.NOT_FOUND: "There is nothing at this address.",
@@ -26,15 +30,34 @@ class UnusableRequestError(FootnoteError):
     """What a browser or program sent cannot be used; the message says what to send instead."""
 
 
+class TooLargeError(FootnoteError):
+    """More was sent at once than is taken."""
+
+
+class UnknownTokenError(FootnoteError):
+    """A program did not show a token that is in use."""
+
+
+class ForbiddenError(FootnoteError):
+    """A token is known, and its bearer may not do this."""
+
+
+STATUSES: tuple[tuple[type[FootnoteError], HTTPStatus], ...] = (
+    (UnusableRequestError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (UnknownTokenError, HTTPStatus.UNAUTHORIZED),
+    (ForbiddenError, HTTPStatus.FORBIDDEN),
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (KeyReusedError, HTTPStatus.CONFLICT),
+    (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (TooManyFilesError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (ServiceUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
 def status_of(error: FootnoteError) -> HTTPStatus:
     """Return the HTTP status that fits an error."""
-    if isinstance(error, UnusableRequestError):
-        return HTTPStatus.UNPROCESSABLE_ENTITY
-    if isinstance(error, NotFoundError):
-        return HTTPStatus.NOT_FOUND
-    if isinstance(error, ServiceUnavailableError):
-        return HTTPStatus.SERVICE_UNAVAILABLE
-    return HTTPStatus.INTERNAL_SERVER_ERROR
+    fitting = (status for kind, status in STATUSES if isinstance(error, kind))
+    return next(fitting, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def wants_fragment(request: Request) -> bool:
@@ -67,9 +90,10 @@ class Problems:
         self, request: Request, status: int, sentence: str, reference: str | None = None
     ) -> Response:
         """Return JSON under /api, a fragment for htmx (shown by the composer), else a page."""
-        if request.url.path.startswith("/api/"):
+        if request.scope["path"].startswith(API):
             body = {"error": sentence} | ({"reference": reference} if reference else {})
-            return JSONResponse(body, status)
+            challenge = CHALLENGE if status == HTTPStatus.UNAUTHORIZED else None
+            return JSONResponse(body, status, headers=challenge)
         if wants_fragment(request):
             html = self._templates.render("problem_fragment.html", sentence=sentence)
             return HTMLResponse(
@@ -87,11 +111,23 @@ class Problems:
         code = HTTPStatus(error.status_code) if isinstance(error, HTTPException) else 400
         return self.response(request, code, SENTENCES.get(HTTPStatus(code), OTHER_REFUSAL))
 
-    def _unreadable(self, request: Request, _error: Exception) -> Response:
-        """A page's address with a malformed id or offset leads nowhere: that is a 404."""
-        if request.method == "GET":
+    def _unreadable(self, request: Request, error: Exception) -> Response:
+        """An address with a malformed id leads nowhere, and a page's with malformed offsets too.
+
+        A program is told which of its parameters cannot be used.
+        """
+        details = error.errors() if isinstance(error, RequestValidationError) else ()
+        places = [str(detail["loc"][0]) for detail in details]
+        if "path" in places:
             return self.response(request, 404, SENTENCES[HTTPStatus.NOT_FOUND])
-        return self.response(request, 422, UNREADABLE_REQUEST)
+        if not request.scope["path"].startswith(API):
+            status = 404 if request.method == "GET" else 422
+            sentence = SENTENCES[HTTPStatus.NOT_FOUND] if status == 404 else UNREADABLE_REQUEST
+            return self.response(request, status, sentence)
+        named = [f"{detail['loc'][-1]}: {detail['msg']}" for detail in details]
+        if "body" in places or not named:
+            return self.response(request, 422, UNREADABLE_REQUEST)
+        return self.response(request, 422, f"This request cannot be used ({'; '.join(named)}).")
 
     def _expected(self, request: Request, error: Exception) -> Response:
         if not isinstance(error, FootnoteError):

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import click
 from sqlalchemy import Engine
 
+from admin.api import Workspace
 from admin.app import create_app, listen, serve_on
 from cli.agent import local_agent
 from cli.runtime import end_with_parent, open_runtime
@@ -48,4 +49,10 @@ def web(host: str) -> None:
         library = Library(runtime.engine, runtime.workspace_id)
         names = {"127.0.0.1", "localhost", "[::1]", urlsplit(config.page_url).hostname or host}
         with listen(host, config.port) as listener:
-            serve_on(create_app(local_agent(runtime), library, sorted(names)), listener)
+            app = create_app(
+                local_agent(runtime),
+                library,
+                sorted(names),
+                Workspace(runtime.engine, runtime.workspace_id),
+            )
+            serve_on(app, listener)

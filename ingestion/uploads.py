@@ -12,6 +12,7 @@ from ingestion.errors import DocumentError, display_name
 from ingestion.ingest import NOTHING_GIVEN, Given
 from ingestion.jobs import Sender, submit_with
 from ingestion.sniff import refuse_size
+from store.audit import record
 from store.jobs import Job, jobs_of_upload
 from store.publish import File
 from store.uploads import Upload, find_upload, open_upload
@@ -130,6 +131,8 @@ def submit_upload(
             sender = Sender(author=author, upload_id=upload.id)
             for file in fitting:
                 submit_with(connection, workspace_id, file, audience, given=given, sender=sender)
+            counts = {"files": len(fitting), "refused": len(upload.refused)}
+            record(connection, workspace_id, author, "documents uploaded", upload.id, **counts)
     return upload.id
 
 
