@@ -24,6 +24,7 @@ COMMANDS = {
     "ingest": "Add files or folders of policies.",
     "documents": "List the documents in force.",
     "sources": "Watch folders, pages, repositories, buckets and channels.",
+    "embeddings": "Show and change the model that embeds passages.",
     "doctor": "Check every part and say how to mend it.",
     "trace": "Show how a kept answer came about.",
     "tokens": "Create and revoke tokens of programs that add documents over HTTP.",

@@ -164,7 +164,9 @@ def run_or_follow(runtime: Runtime, name: str, job_id: int) -> dict[str, Any]:
 
     A job whose worker was killed is taken over once its lease has run out.
     """
-    ingester = Ingester(runtime.engine, runtime.workspace_id, runtime.embedder)
+    ingester = Ingester(
+        runtime.engine, runtime.workspace_id, runtime.embedder, runtime.embedders.named
+    )
 
     def run() -> dict[str, Any] | None:
         report = run_file_job(ingester, job_id)

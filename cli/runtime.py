@@ -22,7 +22,7 @@ from store.schema import migrate
 from store.workspaces import ensure_workspace
 
 if TYPE_CHECKING:
-    from retrieval.embeddings import Embedder
+    from retrieval.embeddings import Embedder, Embedders
 
 PARENT_VARIABLE = "FOOTNOTE_PARENT"  # the process id of the `up` that started this one
 PARENT_CHECK = 1.0  # seconds
@@ -45,7 +45,19 @@ class Runtime:
         """The configured embedder, loaded at first use."""
         from retrieval.embeddings import open_embedder  # noqa: PLC0415 - half of a start's time
 
-        return open_embedder(self.settings, threads=min(2, os.cpu_count() or 1))
+        return open_embedder(self.settings, threads=threads())
+
+    @cached_property
+    def embedders(self) -> "Embedders":
+        """The embedders of all models, for documents that are embedded with another."""
+        from retrieval.embeddings import Embedders  # noqa: PLC0415 - the same
+
+        return Embedders(self.settings, self.embedder, threads=threads())
+
+
+def threads() -> int:
+    """Return how many threads embed for a command that somebody waits for."""
+    return min(2, os.cpu_count() or 1)
 
 
 @contextmanager
@@ -110,9 +122,15 @@ def _is_alive(pid: int, started: float) -> bool:
 
 
 class Moment(click.ParamType[datetime]):
-    """A date or a date with time, ISO 8601; without a zone it is UTC, without a time its end."""
+    """A date or a date with time, ISO 8601; without a zone it is UTC.
+
+    A date without a time is the end of that day, or its start where `day_ends` is false.
+    """
 
     name = "date"
+
+    def __init__(self, *, day_ends: bool = True) -> None:
+        self._day_ends = day_ends
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -124,6 +142,6 @@ class Moment(click.ParamType[datetime]):
             moment = datetime.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value!r} is not a date; write it as 2025-06-01.", param, ctx)
-        if len(str(value)) <= len("2025-06-01"):
+        if self._day_ends and len(str(value)) <= len("2025-06-01"):
             moment = moment.replace(hour=23, minute=59, second=59)
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -22,7 +22,7 @@ from graph.state import Question, State, Tools
 from graph.style import style
 from graph.trace import make_trace
 from graph.verify import verify
-from retrieval.embeddings import Embedder
+from retrieval.embeddings import Embedder, Embedders
 from retrieval.retriever import Retriever
 from store.answers import Answer, find_answer, new_answer_id
 from store.conversations import answer_to_event, ensure_conversation, read_turns, serialised
@@ -154,7 +154,9 @@ def open_agent(settings: Settings, engine: Engine, workspace_id: int, embedder: 
             settings=settings,
             engine=engine,
             workspace_id=workspace_id,
-            retriever=Retriever(engine, workspace_id, embedder),
+            retriever=Retriever(
+                engine, workspace_id, embedder, Embedders(settings, embedder).named
+            ),
             router=Router(embedder),
             model=open_model(settings),
         )

@@ -10,15 +10,24 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from core.errors import ConfigurationError
-from ingestion.changes import SectionChange, Wording, kept, section_changes
+from ingestion.changes import SectionChange, Wording, kept, section_changes, stored_wording
 from ingestion.chunking import chunk
 from ingestion.errors import printable
 from ingestion.parse import parse
-from retrieval.embeddings import Embedder, count_tokens
+from retrieval.embeddings import Embedder, Named, count_tokens
 from retrieval.lexical import passage_weights
-from store.documents import ParsedDocument, read_blocks, read_versions
-from store.publish import HERE, File, Origin, PassageTerms, Publication, chunk_hash, publish
-from store.spaces import EmbeddingSpace, embedded_hashes, ensure_space
+from store.documents import ParsedDocument
+from store.publish import (
+    HERE,
+    File,
+    Origin,
+    PassageTerms,
+    Publication,
+    SpaceChangedError,
+    chunk_hash,
+    publish,
+)
+from store.spaces import EmbeddingSpace, SpaceGoneError, embedded_hashes, ensure_space
 
 MEDIA_TYPES = {
     ".md": "text/markdown",
@@ -125,12 +134,19 @@ class Report:
 
 
 class Ingester:
-    """Publishes files in one workspace with one embedder."""
+    """Publishes files in one workspace.
 
-    def __init__(self, engine: Engine, workspace_id: int, embedder: Embedder) -> None:
+    A new workspace is embedded with `embedder`; one that is embedded with another model goes on
+    with that, as far as `named` opens it.
+    """
+
+    def __init__(
+        self, engine: Engine, workspace_id: int, embedder: Embedder, named: Named | None = None
+    ) -> None:
         self.engine = engine
         self.workspace_id = workspace_id
         self._embedder = embedder
+        self._named = named
 
     def ingest(
         self,
@@ -146,42 +162,59 @@ class Ingester:
         Raises a FootnoteError that says why a file is refused; nothing is stored then.
         """
         document = given.applied_to(parse(file.name, file.data))
-        space = ensure_space(
-            self.engine, self.workspace_id, self._embedder.model, self._embedder.dimensions
-        )
-        if space.model != self._embedder.model:
-            raise ConfigurationError(
-                f"The documents here were embedded with {space.model}, but"
-                f" {self._embedder.model} is configured; use one model for one FOOTNOTE_HOME."
-            )
         passages = [
             PassageTerms(piece, chunk_hash(piece.content), passage_weights(piece.content))
             for piece in chunk(document, count_tokens)
         ]
-        vectors = self._embed_new(passages, space, progress)
-        done = publish(
-            self.engine,
-            self.workspace_id,
-            document,
-            file,
-            passages,
-            space,
-            vectors,
-            audience=audience,
-            origin=origin,
-        )
+        for last in (False, False, True):  # the embedding model may change under our hands
+            space, embedder = self._space()
+            try:
+                vectors = self._embed_new(passages, space, embedder, progress)
+                done = publish(
+                    self.engine,
+                    self.workspace_id,
+                    document,
+                    file,
+                    passages,
+                    space,
+                    vectors,
+                    audience=audience,
+                    origin=origin,
+                )
+            except (SpaceChangedError, SpaceGoneError):
+                if last:
+                    raise
+            else:
+                break
         return _report(file, document, done, len(vectors), self._changes(document, done))
+
+    def _space(self) -> tuple[EmbeddingSpace, Embedder]:
+        """Return the space that answers now, and what embeds for it."""
+        space = ensure_space(
+            self.engine, self.workspace_id, self._embedder.model, self._embedder.dimensions
+        )
+        if space.model == self._embedder.model:
+            return space, self._embedder
+        if self._named is None:
+            raise ConfigurationError(
+                f"The documents here are embedded with {space.model}, but"
+                f" {self._embedder.model} is configured; use one model for one FOOTNOTE_HOME."
+            )
+        return space, self._named(space.model)
 
     def _changes(self, document: ParsedDocument, done: Publication) -> tuple[SectionChange, ...]:
         """Return what changed against the version that this one replaces."""
         if done.replaces is None:
             return ()
-        (before,) = read_versions(self.engine, self.workspace_id, [done.replaces])
-        old = Wording(before.text, read_blocks(self.engine, before.id))
-        return section_changes(old, Wording(document.text, document.blocks))
+        before = stored_wording(self.engine, self.workspace_id, done.replaces)
+        return section_changes(before, Wording(document.text, document.blocks))
 
     def _embed_new(
-        self, passages: Sequence[PassageTerms], space: EmbeddingSpace, progress: Progress
+        self,
+        passages: Sequence[PassageTerms],
+        space: EmbeddingSpace,
+        embedder: Embedder,
+        progress: Progress,
     ) -> dict[str, NDArray[np.float32]]:
         """Return the vectors of the chunks that have none yet, by hash."""
         contents = {passage.sha256: passage.chunk.content for passage in passages}
@@ -190,7 +223,7 @@ class Ingester:
         vectors: dict[str, NDArray[np.float32]] = {}
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
-            rows = self._embedder.embed([contents[sha256] for sha256 in batch])
+            rows = embedder.embed([contents[sha256] for sha256 in batch])
             vectors |= dict(zip(batch, rows, strict=True))
             progress(len(vectors), len(missing))
         return vectors

@@ -1,8 +1,9 @@
 """Turns texts into vectors: MiniLM on this machine's CPU, or an OpenAI-compatible endpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,8 @@ MAX_TOKENS = 256  # MiniLM's own limit; what follows is not seen by the model
 ENDPOINT_BATCH = 128  # texts a request
 ENDPOINT_RETRIES = 2
 ENDPOINT_TIMEOUT = 20.0  # seconds
+MINILM = "all-MiniLM-L6-v2"  # with int8 matrices
+MINILM_FLOAT = "all-MiniLM-L6-v2-fp32"
 
 Vectors = NDArray[np.float32]
 
@@ -53,11 +56,11 @@ def count_tokens(text: str) -> int:
 class MiniLMEmbedder:
     """all-MiniLM-L6-v2 (English) on ONNX Runtime."""
 
-    model = "all-MiniLM-L6-v2"
     dimensions = minilm.HIDDEN
 
     def __init__(self, cache_folder: Path, *, threads: int = 1, quantised: bool = True) -> None:
         """Load the model, building its graph into `cache_folder` at first use."""
+        self.model = MINILM if quantised else MINILM_FLOAT
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -131,10 +134,24 @@ class EndpointEmbedder:
         )
 
 
-def open_embedder(settings: Settings, *, threads: int = 1) -> Embedder:
-    """Return the configured embedder: the endpoint's model if one is named, else MiniLM."""
-    if settings.openai_embedding_model is None:
-        return MiniLMEmbedder(settings.home / "cache", threads=threads)
+Named = Callable[[str], Embedder]
+"""Opens the embedder of a model by the name that an embedding space has it under."""
+
+
+def configured_model(settings: Settings) -> str:
+    """Return the model that a new workspace is embedded with."""
+    return settings.openai_embedding_model or MINILM
+
+
+def open_embedder(settings: Settings, model: str | None = None, *, threads: int = 1) -> Embedder:
+    """Return the embedder of a model: MiniLM in one of its two forms, else the endpoint's.
+
+    Without a name it is the configured one. Raises ServiceUnavailableError where the endpoint
+    does not serve it.
+    """
+    model = model or configured_model(settings)
+    if model in (MINILM, MINILM_FLOAT):
+        return MiniLMEmbedder(settings.home / "cache", threads=threads, quantised=model == MINILM)
     key = settings.openai_api_key
     client = OpenAI(
         api_key=key.get_secret_value() if key else "none",
@@ -142,4 +159,22 @@ def open_embedder(settings: Settings, *, threads: int = 1) -> Embedder:
         timeout=ENDPOINT_TIMEOUT,
         max_retries=ENDPOINT_RETRIES,
     )
-    return EndpointEmbedder(client, settings.openai_embedding_model)
+    return EndpointEmbedder(client, model)
+
+
+class Embedders:
+    """Opens each model once: the documents' own may be another than the configured one."""
+
+    def __init__(self, settings: Settings, *opened: Embedder, threads: int = 1) -> None:
+        """Know those that are `opened` already."""
+        self._settings = settings
+        self._threads = threads
+        self._opened = {embedder.model: embedder for embedder in opened}
+        self._lock = Lock()
+
+    def named(self, model: str) -> Embedder:
+        """Return the embedder of a model. Raises ServiceUnavailableError."""
+        with self._lock:
+            if model not in self._opened:
+                self._opened[model] = open_embedder(self._settings, model, threads=self._threads)
+            return self._opened[model]

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from core.errors import ConfigurationError
-from retrieval.embeddings import Embedder, Vectors
+from retrieval.embeddings import Embedder, Named, Vectors
 from retrieval.lexical import question_terms
 from retrieval.ranking import Passage, rank, with_sentences
 from retrieval.sentences import split
 from store.access import Access
 from store.documents import BlockKind
 from store.search import Candidate, search
-from store.spaces import EmbeddingSpace, active_space
+from store.spaces import EmbeddingSpace, SpaceGoneError, active_space
 
 SENTENCE_PASSAGES = 12  # passages whose sentences are compared with the question
 SENTENCE_CACHE = 20_000  # vectors kept in memory: 30 MB at 384 dimensions
@@ -77,13 +77,17 @@ class Retrieval:
 
 
 class Retriever:
-    """Searches one workspace with one embedder."""
+    """Searches one workspace, whose embedding model may change while it is asked."""
 
-    def __init__(self, engine: Engine, workspace_id: int, embedder: Embedder) -> None:
+    def __init__(
+        self, engine: Engine, workspace_id: int, embedder: Embedder, named: Named | None = None
+    ) -> None:
+        """Search with `embedder`, or with what `named` opens for the workspace's own model."""
         self._engine = engine
         self._workspace_id = workspace_id
         self._embedder = embedder
-        self._sentence_vectors: dict[str, NDArray[np.float32]] = {}  # oldest first
+        self._named = named
+        self._sentence_vectors: dict[tuple[str, str], NDArray[np.float32]] = {}  # oldest first
         self._lock = Lock()
 
     def retrieve(
@@ -97,14 +101,29 @@ class Retriever:
     ) -> Retrieval:
         """Return the best `limit` passages for the question; `earlier` turns oldest first.
 
-        Raises ConfigurationError if the workspace was embedded with another model.
+        Raises ConfigurationError if the workspace is embedded with a model that is not had here.
         """
         space = active_space(self._engine, self._workspace_id)
         if space is None:
             return Retrieval((), ())
-        self._check_model(space)
+        try:
+            return self._search(space, question, earlier, access, as_of, limit)
+        except SpaceGoneError:  # another took its place between the two statements
+            now_active = active_space(self._engine, self._workspace_id) or space
+            return self._search(now_active, question, earlier, access, as_of, limit)
+
+    def _search(
+        self,
+        space: EmbeddingSpace,
+        question: str,
+        earlier: Sequence[str],
+        access: Access,
+        as_of: datetime,
+        limit: int,
+    ) -> Retrieval:
+        embedder = self._embedder_of(space)
         spoken = [question, *reversed(earlier[-HISTORY_TURNS:])]
-        asked, in_conversation = self._embedder.embed([question, "\n".join(spoken)])
+        asked, in_conversation = embedder.embed([question, "\n".join(spoken)])
         candidates = search(
             self._engine,
             self._workspace_id,
@@ -115,26 +134,34 @@ class Retriever:
             question_terms(question, earlier),
         )
         passages = rank(candidates)
-        sentences = self._sentences(passages[:SENTENCE_PASSAGES], asked, in_conversation)
+        sentences = self._sentences(embedder, passages[:SENTENCE_PASSAGES], asked, in_conversation)
         return replace(_ranked(passages, sentences, limit), background=Background.of(candidates))
 
-    def _check_model(self, space: EmbeddingSpace) -> None:
-        if (space.model, space.dimensions) != (self._embedder.model, self._embedder.dimensions):
+    def _embedder_of(self, space: EmbeddingSpace) -> Embedder:
+        """Return what embeds questions for a space."""
+        if space.model == self._embedder.model:
+            return self._embedder
+        if self._named is None:
             raise ConfigurationError(
                 f"The documents were embedded with {space.model} ({space.dimensions} numbers), but"
                 f" {self._embedder.model} ({self._embedder.dimensions}) is configured; set"
                 " OPENAI_EMBEDDING_MODEL back, or ingest into a new FOOTNOTE_HOME."
             )
+        return self._named(space.model)
 
     def _sentences(
-        self, passages: Sequence[Passage], asked: Vectors, in_conversation: Vectors
+        self,
+        embedder: Embedder,
+        passages: Sequence[Passage],
+        asked: Vectors,
+        in_conversation: Vectors,
     ) -> list[Sentence]:
         places = [
             (passage, start, end)
             for passage in passages
             for start, end in split(passage.candidate.text)
         ]
-        vectors = self._embed_sentences([p.candidate.text[s:e] for p, s, e in places])
+        vectors = self._embed_sentences(embedder, [p.candidate.text[s:e] for p, s, e in places])
         similarities = vectors @ np.stack([asked, in_conversation], axis=1)
         return [
             Sentence(
@@ -149,21 +176,23 @@ class Retriever:
             for (passage, start, end), (alone, joined) in zip(places, similarities, strict=True)
         ]
 
-    def _embed_sentences(self, texts: Sequence[str]) -> Vectors:
+    def _embed_sentences(self, embedder: Embedder, texts: Sequence[str]) -> Vectors:
         """Embed what is not in memory: the same passages come back for many questions."""
+        keys = [(embedder.model, text) for text in texts]
         with self._lock:
-            known = {t: self._sentence_vectors[t] for t in texts if t in self._sentence_vectors}
-        unknown = list(dict.fromkeys(text for text in texts if text not in known))
+            known = {k: self._sentence_vectors[k] for k in keys if k in self._sentence_vectors}
+        unknown = list(dict.fromkeys(key for key in keys if key not in known))
         if unknown:
-            fresh = dict(zip(unknown, self._embedder.embed(unknown), strict=True))
+            rows = embedder.embed([text for _, text in unknown])
+            fresh = dict(zip(unknown, rows, strict=True))
             known |= fresh
             with self._lock:
                 self._sentence_vectors |= fresh
                 excess = max(0, len(self._sentence_vectors) - SENTENCE_CACHE)
-                for text in list(self._sentence_vectors)[:excess]:
-                    del self._sentence_vectors[text]
-        rows = [known[text] for text in texts]
-        return np.stack(rows) if rows else np.zeros((0, self._embedder.dimensions), np.float32)
+                for key in list(self._sentence_vectors)[:excess]:
+                    del self._sentence_vectors[key]
+        vectors = [known[key] for key in keys]
+        return np.stack(vectors) if vectors else np.zeros((0, embedder.dimensions), np.float32)
 
 
 def _ranked(passages: Sequence[Passage], sentences: Sequence[Sentence], limit: int) -> Retrieval:

@@ -200,6 +200,20 @@ def _end(
         return ended.rowcount == 1
 
 
+def cancel_jobs(engine: Engine, workspace_id: int, kind: str, reason: str) -> int:
+    """End all live jobs of a kind; whoever runs one finds that it no longer holds it."""
+    with engine.begin() as connection:
+        ended = connection.execute(
+            text(
+                "UPDATE jobs SET state = 'failed', error = :reason, lease_owner = NULL,"
+                " lease_until = NULL, updated_at = now() WHERE workspace_id = :workspace_id"
+                " AND kind = :kind AND state IN ('queued', 'running')"
+            ),
+            {"workspace_id": workspace_id, "kind": kind, "reason": reason},
+        )
+        return ended.rowcount
+
+
 def find_job(engine: Engine, job_id: int) -> Job | None:
     """Return a job by its id."""
     with engine.connect() as connection:

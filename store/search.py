@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 
 from store.access import Access
 from store.documents import VERSION_COLUMNS, BlockKind, Version
-from store.spaces import EmbeddingSpace
+from store.spaces import EmbeddingSpace, space_there
 from store.tables import TERM_DIMENSIONS
 
 POOL = 50  # candidates from each side; gold is among them for 98 % of measured questions
@@ -141,12 +141,13 @@ def search(
     """Return the passages nearest by vector and by BM25, each with both scores.
 
     `vector` has the space's dimensions; `term_weights` are the question's, without inverse
-    frequency, which the statement adds. At most 2 × `pool` chunks, unranked.
+    frequency, which the statement adds. At most 2 × `pool` chunks, unranked. Raises
+    SpaceGoneError where the space was dropped meanwhile.
     """
     statement = text(
         SEARCH.format(in_force=IN_FORCE, vectors=space.table, dimensions=TERM_DIMENSIONS)
     )
-    with engine.connect() as connection:
+    with space_there(space), engine.connect() as connection:
         rows = connection.execute(
             statement,
             {

@@ -1,18 +1,29 @@
 """Embedding spaces: one vector table for each, since models differ in dimensions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pgvector import HalfVector
+from psycopg.errors import UndefinedTable
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import ProgrammingError
 
-from core.errors import ConfigurationError
+from core.errors import ConfigurationError, FootnoteError
 
 MAX_DIMENSIONS = 4000  # of a halfvec column under an HNSW index
 SPACE_LOCK = 0xF009  # advisory: two processes make a workspace's space once
+
+
+class RefreshUnderWayError(FootnoteError):
+    """Another embedding space is being built."""
+
+
+class SpaceGoneError(FootnoteError):
+    """An embedding space was dropped after another had taken its place; ask again."""
 
 
 @dataclass(frozen=True)
@@ -52,26 +63,40 @@ def ensure_space(engine: Engine, workspace_id: int, model: str, dimensions: int)
     The caller compares the returned model with its own: a space is changed by a refresh only.
     Raises ConfigurationError for a model with more dimensions than can be indexed.
     """
+    require_indexable(model, dimensions)
+    with engine.begin() as connection:
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({SPACE_LOCK}, 0)"))
+        space = _active(connection, workspace_id)
+        if space is None:
+            space = create_space(connection, workspace_id, model, dimensions, "active")
+            index_space(connection, space)
+        return space
+
+
+def require_indexable(model: str, dimensions: int) -> None:
+    """Raise ConfigurationError for a model with more dimensions than an index takes."""
     if dimensions > MAX_DIMENSIONS:
         raise ConfigurationError(
             f"{model} gives vectors of {dimensions} dimensions, and at most {MAX_DIMENSIONS} can"
             " be indexed; set OPENAI_EMBEDDING_MODEL to another model."
         )
-    with engine.begin() as connection:
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({SPACE_LOCK}, 0)"))
-        space = _active(connection, workspace_id)
-        return space or _create(connection, workspace_id, model, dimensions)
 
 
-def _create(
-    connection: Connection, workspace_id: int, model: str, dimensions: int
+def create_space(
+    connection: Connection, workspace_id: int, model: str, dimensions: int, state: str
 ) -> EmbeddingSpace:
+    """Make a space with its table, without an index."""
     space_id = connection.execute(
         text(
             "INSERT INTO embedding_spaces (workspace_id, model, dimensions, normalised, state)"
-            " VALUES (:workspace_id, :model, :dimensions, true, 'active') RETURNING id"
+            " VALUES (:workspace_id, :model, :dimensions, true, :state) RETURNING id"
         ),
-        {"workspace_id": workspace_id, "model": model, "dimensions": dimensions},
+        {
+            "workspace_id": workspace_id,
+            "model": model,
+            "dimensions": dimensions,
+            "state": state,
+        },
     ).scalar_one()
     space = EmbeddingSpace(space_id, model, dimensions)
     connection.execute(
@@ -81,13 +106,17 @@ def _create(
             " NOT NULL)"
         )
     )
+    return space
+
+
+def index_space(connection: Connection, space: EmbeddingSpace) -> None:
+    """Index a space's vectors, those that are there and those to come."""
     connection.execute(
         text(
-            f"CREATE INDEX ON {space.table} USING hnsw (embedding halfvec_cosine_ops)"
-            " WITH (m = 16, ef_construction = 64)"
+            f"CREATE INDEX IF NOT EXISTS {space.table}_nearest ON {space.table}"
+            " USING hnsw (embedding halfvec_cosine_ops) WITH (m = 16, ef_construction = 64)"
         )
     )
-    return space
 
 
 def embedded_hashes(
@@ -98,11 +127,24 @@ def embedded_hashes(
         f"SELECT c.sha256 FROM chunks c JOIN {space.table} v ON v.chunk_id = c.id"
         " WHERE c.workspace_id = :workspace_id AND c.sha256 = ANY(:hashes)"
     )
-    with engine.connect() as connection:
+    with space_there(space), engine.connect() as connection:
         rows = connection.execute(
             statement, {"workspace_id": workspace_id, "hashes": list(hashes)}
         )
         return set(rows.scalars())
+
+
+@contextmanager
+def space_there(space: EmbeddingSpace) -> Iterator[None]:
+    """Turn the database's word that a space's table is gone into SpaceGoneError."""
+    try:
+        yield
+    except ProgrammingError as error:
+        if isinstance(error.orig, UndefinedTable):
+            raise SpaceGoneError(
+                f"The documents are no longer embedded with {space.model}; try again."
+            ) from error
+        raise
 
 
 def insert_vectors(
