@@ -1,7 +1,7 @@
 """Files and what is said of them, read from a multipart form onto disk within limits."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ class Received:
         return [_file(part) for part in self.parts]
 
 
-async def received(request: Request) -> AsyncIterator[Received]:
+async def received(request: Request) -> AsyncGenerator[Received, None]:
     """Read an upload from a request, and drop what it left on disk when it is done with.
 
     Raises UnusableRequestError, TooLargeError.

@@ -4,7 +4,7 @@ import pytest
 from starlette.datastructures import Headers
 from structlog.testing import capture_logs
 
-from admin.gate import BODY_LIMIT, host_name, same_origin
+from admin.gate import BODY_LIMIT, host_name, same_origin, takes_token
 from tests.unit.admin.browsing import OWN_PAGE, browser
 from tests.unit.admin.scripted import ScriptedAnswerer
 
@@ -63,9 +63,52 @@ def test_refuses_a_large_body() -> None:
 
 
 def test_refuses_a_body_without_length() -> None:
-    """A body of unknown length is not waited for."""
-    response = browser().post("/ask", content=iter([b"question=", b"x"]))
-    assert response.status_code == 411
+    """A body of unknown length is not waited for, whatever length a header promises."""
+    for promised in ({}, {"Content-Length": "10", "Transfer-Encoding": "chunked"}):
+        response = browser().post("/ask", content=iter([b"question=", b"x"]), headers=promised)
+        assert response.status_code == 411
+
+
+@pytest.mark.parametrize(
+    ("path", "by_token"),
+    [
+        ("/api/documents", True),
+        ("/api/documents/leave.md", True),
+        ("/api/jobs/1", True),
+        ("/api/sources", True),
+        ("/api/ask", False),
+        ("/api/documents2", False),
+        ("/ask", False),
+        ("/documents/1", False),
+        ("//api/documents", False),
+    ],
+)
+def test_takes_token(path: str, by_token: bool) -> None:
+    """Only what asks for a token by itself is left out of the check for the sender's page."""
+    assert takes_token(path) is by_token
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "length", "status"),
+    [
+        pytest.param("POST", "/api/documents", str(2 * BODY_LIMIT), 404, id="an upload"),
+        pytest.param("POST", "/api/documents", str(600 * 2**20), 413, id="a huge upload"),
+        pytest.param("POST", "/api/documents", "9" * 5000, 411, id="no length"),
+        pytest.param("POST", "/api/sources", str(2 * BODY_LIMIT), 413, id="another body"),
+        pytest.param("DELETE", "/api/documents/x", None, 404, id="no body"),
+        pytest.param("POST", "/new", None, 411, id="a page's form"),
+    ],
+)
+def test_sizes_of_what_programs_send(
+    method: str, path: str, length: str | None, status: int
+) -> None:
+    """An upload may be large, and a program may send nothing; without a workspace it is a 404."""
+    client = browser()
+    request = client.build_request(method, path)
+    request.headers.pop("content-length", None)
+    if length is not None:
+        request.headers["content-length"] = length
+    assert client.send(request).status_code == status
 
 
 @pytest.mark.parametrize("path", ["/", "/documents/1", "/documents/9", "/nowhere", "/health"])
