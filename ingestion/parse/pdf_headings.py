@@ -1,0 +1,139 @@
+"""Which passages of a PDF are headings, and of what level: by bookmarks, else by how they look."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from ingestion.parse.pdf_blocks import (
+    MAX_BOLD_HEADING_CHARS,
+    MAX_HEADING_CHARS,
+    Fabric,
+    Passage,
+)
+from ingestion.parse.pdf_file import Bookmark
+from ingestion.parse.pdf_lines import Line
+from ingestion.parse.pdf_marks import bullet, key_letters, number_depth
+
+LARGER = 1.12  # times the body's font size
+TITLE_LEVEL = 1
+SECTION_LEVEL = 2
+DEEPEST = 6
+MAX_HEADING_LINES = 4
+NEAR_PAGES = 1  # a bookmark may point to the page before its heading
+
+Style = tuple[float, bool, bool]  # size, bold, capitals
+
+
+def style_of(line: Line) -> Style:
+    """Return how a line looks, as far as headings are told by it."""
+    return round(line.size * 2) / 2, line.bold, line.words.isupper()
+
+
+def bookmarked_lines(
+    lines: Sequence[Line], bookmarks: Sequence[Bookmark]
+) -> dict[int, tuple[int, int]]:
+    """Return which lines (by id) begin a bookmark's heading: its lines and the level."""
+    keys = [key_letters(line.words) for line in lines]
+    places: dict[str, list[int]] = defaultdict(list)
+    for index, key in enumerate(keys):
+        if key:
+            places[key[:8]].append(index)
+    found: dict[int, tuple[int, int]] = {}
+    after = -1
+    for mark in bookmarks:
+        wanted = key_letters(mark.title)
+        match = _find(wanted, mark.page, lines, keys, places, after)
+        if match is not None:
+            index, count = match
+            found[id(lines[index])] = (count, mark.level)
+            after = index
+    return found
+
+
+def _find(
+    wanted: str,
+    page: int | None,
+    lines: Sequence[Line],
+    keys: list[str],
+    places: dict[str, list[int]],
+    after: int,
+) -> tuple[int, int] | None:
+    """Return the line where a heading begins and how many lines it has."""
+    candidates = [index for index in places.get(wanted[:8], ()) if wanted] or [
+        index for length in range(1, 8) for index in places.get(wanted[:length], ())
+    ]
+    near = [
+        index
+        for index in candidates
+        if page is None or abs(lines[index].page - page) <= NEAR_PAGES
+    ]
+    for index in sorted(near, key=lambda index: (index <= after, index)):
+        key = ""
+        for count in range(1, MAX_HEADING_LINES + 1):
+            if index + count > len(lines):
+                break
+            key += keys[index + count - 1]
+            if key == wanted:
+                return index, count
+            if not wanted.startswith(key):
+                break
+    return None
+
+
+def looks_like_heading(passage: Passage, usual: Fabric) -> bool:
+    """Return whether a passage is set as headings are: larger, bold or in capitals."""
+    if passage.kind not in ("paragraph", "list_item") or passage.first.turned:
+        return False
+    words = passage.words.strip()
+    if not any(c.isalpha() for c in words) or len(words) > MAX_HEADING_CHARS:
+        return False
+    if (
+        len(passage.lines) > MAX_HEADING_LINES
+        or words[0] == "("
+        or bullet(words)
+        or words[0].islower()
+    ):
+        return False
+    if all(line.size >= LARGER * usual.size for line in passage.lines):
+        return not words.endswith((",", ";"))
+    if len(words) > MAX_BOLD_HEADING_CHARS or words.endswith((".", ",", ";")):
+        return False
+    if passage.first.size < usual.size * 0.9:
+        return False
+    if all(line.bold for line in passage.lines):
+        return not usual.bold
+    letters = sum(c.isalpha() for c in words)
+    return words.isupper() and letters >= 5 and passage.kind == "paragraph"
+
+
+def set_levels(found: Sequence[Passage], usual: Fabric) -> None:
+    """Turn passages that are headings into such, with their levels."""
+    heads = [p for p in found if p.marked or looks_like_heading(p, usual)]
+    while heads and heads[-1] is found[-1] and not heads[-1].marked:
+        heads.pop()  # nothing stands under it
+    title = _title(heads, found)
+    levels = _style_levels(heads, title)
+    deeper = int(title is not None and not title.marked)
+    for passage in heads:
+        if passage is title:
+            level = TITLE_LEVEL
+        elif passage.marked:
+            level = passage.marked + deeper
+        else:
+            level = levels[style_of(passage.first)] + number_depth(passage.words)
+        passage.kind, passage.level, passage.group = "heading", min(level, DEEPEST), None
+
+
+def _title(heads: Sequence[Passage], found: Sequence[Passage]) -> Passage | None:
+    """Return the heading that is the document's title: the largest, among the first passages."""
+    sizes = [round(passage.first.size) for passage in heads]
+    for passage, size in zip(heads[:3], sizes, strict=False):
+        if size == max(sizes) and passage in found[:6]:
+            return passage
+    return None
+
+
+def _style_levels(heads: Sequence[Passage], title: Passage | None) -> dict[Style, int]:
+    """Give each look a level: larger before smaller, bold before plain."""
+    styles = {style_of(passage.first) for passage in heads if passage is not title}
+    ranked = sorted(styles, key=lambda style: (-style[0], not style[1], not style[2]))
+    return {style: min(SECTION_LEVEL + rank, DEEPEST) for rank, style in enumerate(ranked)}

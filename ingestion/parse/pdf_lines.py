@@ -1,0 +1,268 @@
+"""Lines of a PDF page in the order in which a person reads them, column by column.
+
+Columns are told by a gutter: an upright stripe without letters between two sides that are both
+filled with wrapped text. A table has such stripes too, but its sides are not filled.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from ingestion.parse.pdf_text import CELL_GAP, PageText, Run, letters
+
+SAME_BASE = 0.3  # of the font's size: runs that differ less in height stand on one line
+MIN_GUTTER = 8.0  # points
+MIN_COLUMN_ROWS = 5
+MIN_FILL = 0.55  # of a column's width: the lines of a column, but not a table's cells
+MIN_DENSITY = 0.5  # of a column's height that its lines take up
+MIN_COLUMN_CHARS = 15  # a line, on the whole
+MAX_CROSSING = 0.6  # of a page's rows: headings over two columns, or a part with one column
+MAX_COLUMNS = 4
+_BIN = 2.0  # points
+
+
+@dataclass(slots=True)
+class Cell:
+    """Neighbouring runs of one line, without a gap as wide as those between columns."""
+
+    runs: list[Run]
+    left: float
+    right: float
+
+    @property
+    def text(self) -> str:
+        """The letters of all runs."""
+        return "".join(letters(run.text) for run in self.runs)
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of one column: its cells from left to right, and how most of it looks."""
+
+    page: int
+    cells: list[Cell]
+    left: float
+    right: float
+    top: float
+    bottom: float
+    base: float
+    size: float
+    bold: bool  # all of it
+    italic: bool  # all of it
+    column: int = 0  # on its page, in reading order
+    turned: bool = False
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs of all cells."""
+        return [run for cell in self.cells for run in cell.runs]
+
+    @property
+    def words(self) -> str:
+        """The letters, with one space between cells."""
+        return " ".join(cell.text.strip() for cell in self.cells)
+
+
+def page_lines(page: PageText) -> list[Line]:
+    """Return a page's visible lines from top to bottom, over all columns."""
+    upright = [run for run in page.runs if run.turn == 0]
+    turned = [run for run in page.runs if run.turn != 0]
+    rows = [make_line(page.number, row) for row in _rows(upright)]
+    return rows + [_turned_line(page.number, runs) for runs in _by_line(turned)]
+
+
+def _by_line(runs: Iterable[Run]) -> list[list[Run]]:
+    grouped: dict[int, list[Run]] = defaultdict(list)
+    for run in runs:
+        grouped[run.line].append(run)
+    return list(grouped.values())
+
+
+def _rows(runs: list[Run]) -> list[list[Run]]:
+    """Gather runs that stand on one base line, from top to bottom."""
+    strips = [strip for line in _by_line(runs) for strip in _strips(line)]
+    strips.sort(key=_base)
+    rows: list[list[Run]] = []
+    for strip in strips:
+        for row in reversed(rows[-4:]):
+            if _beside(row, strip):
+                row += strip
+                break
+        else:
+            rows.append(strip)
+    return rows
+
+
+def _strips(line: list[Run]) -> list[list[Run]]:
+    """Cut what PDFium takes for a line where it goes back or to another height."""
+    strips = [[line[0]]]
+    for before, run in pairwise(line):
+        size = max(before.size, run.size)
+        apart = run.top > before.bottom or run.bottom < before.top
+        if apart or run.left < before.left - size / 4:
+            strips.append([])
+        strips[-1].append(run)
+    return strips
+
+
+def _base(runs: list[Run]) -> float:
+    return max(runs, key=lambda run: len(run.text)).base
+
+
+def _beside(row: list[Run], strip: list[Run]) -> bool:
+    """Return whether `strip` stands on the row's line, and not on top of its words."""
+    size = min(_dominant(row).size, _dominant(strip).size)
+    if abs(_base(row) - _base(strip)) > SAME_BASE * size:
+        return False
+    slack = size / 4
+    return all(
+        run.right <= other.left + slack or run.left >= other.right - slack
+        for run in strip
+        for other in row
+    )
+
+
+def _dominant(runs: list[Run]) -> Run:
+    return max(runs, key=lambda run: len(run.text))
+
+
+def make_line(page: int, runs: list[Run]) -> Line:
+    """Put runs of one height together, from left to right."""
+    runs = sorted(runs, key=lambda run: (run.left, run.at))
+    cells: list[Cell] = []
+    for run in runs:
+        if cells and run.left - cells[-1].right <= CELL_GAP * run.size:
+            cells[-1].runs.append(run)
+            cells[-1].right = max(cells[-1].right, run.right)
+        else:
+            cells.append(Cell([run], run.left, run.right))
+    return _line(page, cells)
+
+
+def _turned_line(page: int, runs: list[Run]) -> Line:
+    line = _line(page, [Cell(runs, runs[0].left, runs[-1].right)])
+    line.turned = True
+    return line
+
+
+def _line(page: int, cells: list[Cell]) -> Line:
+    runs = [run for cell in cells for run in cell.runs]
+    main = _dominant(runs)
+    worded = [run for run in runs if any(c.isalnum() for c in run.text)] or runs
+    return Line(
+        page,
+        cells,
+        left=min(run.left for run in runs),
+        right=max(run.right for run in runs),
+        top=min(run.top for run in runs),
+        bottom=max(run.bottom for run in runs),
+        base=main.base,
+        size=main.size,
+        bold=all(run.bold for run in worded),
+        italic=all(run.italic for run in worded),
+    )
+
+
+def in_reading_order(rows: list[Line]) -> list[Line]:
+    """Return a page's rows as lines of its columns, column by column."""
+    upright = [row for row in rows if not row.turned]
+    ordered = _ordered(upright, MAX_COLUMNS)
+    return ordered + [row for row in rows if row.turned]
+
+
+def _ordered(rows: list[Line], columns: int) -> list[Line]:
+    gutter = _gutter(rows) if columns > 1 else None
+    if gutter is None:
+        return rows
+    ordered: list[Line] = []
+    column = 0
+    for crossing, band in _bands(rows, gutter):
+        sides = None if crossing else _sides(band, gutter)
+        parts = [band] if sides is None else [_ordered(side, columns - 1) for side in sides]
+        for part in parts:
+            base = column
+            for line in part:
+                line.column += base
+                column = max(column, line.column)
+            ordered += part
+            column += 1
+    return ordered
+
+
+def _gutter(rows: list[Line]) -> float | None:
+    """Return the middle of the stripe that the fewest rows cross, None where all do."""
+    if len(rows) < MIN_COLUMN_ROWS:
+        return None
+    left, right = min(row.left for row in rows), max(row.right for row in rows)
+    bins = int((right - left) / _BIN) + 2
+    change = [0] * (bins + 1)
+    for row in rows:
+        for cell in row.cells:
+            change[int((cell.left - left) / _BIN)] += 1
+            change[min(int((cell.right - left) / _BIN) + 1, bins)] -= 1
+    covered: list[int] = []
+    for step in change[:bins]:
+        covered.append((covered[-1] if covered else 0) + step)
+    inner = range(bins // 6, bins - bins // 6)
+    if not inner:
+        return None
+    fewest = min(covered[index] for index in inner)
+    if fewest > MAX_CROSSING * len(rows):
+        return None
+    start, end = _widest(covered, inner, fewest)
+    return left + (start + end) / 2 * _BIN if (end - start) * _BIN >= MIN_GUTTER else None
+
+
+def _widest(covered: list[int], inner: range, most: int) -> tuple[int, int]:
+    """Return the longest stretch of bins that no more than `most` rows cover."""
+    best = (0, 0)
+    start = None
+    for index in (*inner, inner.stop):
+        low = index < inner.stop and covered[index] <= most
+        if low and start is None:
+            start = index
+        elif not low and start is not None:
+            best = max(best, (start, index), key=lambda stretch: stretch[1] - stretch[0])
+            start = None
+    return best
+
+
+def _bands(rows: list[Line], gutter: float) -> list[tuple[bool, list[Line]]]:
+    """Cut rows, from top to bottom, into stretches that cross the gutter and that do not."""
+    bands: list[tuple[bool, list[Line]]] = []
+    for row in rows:
+        crossing = any(cell.left < gutter < cell.right for cell in row.cells)
+        if not bands or bands[-1][0] != crossing:
+            bands.append((crossing, []))
+        bands[-1][1].append(row)
+    return bands
+
+
+def _sides(band: list[Line], gutter: float) -> tuple[list[Line], list[Line]] | None:
+    """Return the lines left and right of the gutter if both sides are columns of text."""
+    left = [_part(row, right=gutter) for row in band]
+    right = [_part(row, left=gutter) for row in band]
+    sides = [line for line in left if line], [line for line in right if line]
+    if not all(_is_column(side) for side in sides):
+        return None
+    top, bottom = (max(side[0].top for side in sides), min(side[-1].bottom for side in sides))
+    return sides if bottom - top > 3 * band[0].size else None
+
+
+def _part(row: Line, left: float = float("-inf"), right: float = float("inf")) -> Line | None:
+    cells = [cell for cell in row.cells if cell.left >= left and cell.right <= right]
+    return _line(row.page, cells) if cells else None
+
+
+def _is_column(lines: list[Line]) -> bool:
+    """Return whether lines fill their width and height as wrapped text does."""
+    if len(lines) < MIN_COLUMN_ROWS:
+        return False
+    width = max(line.right for line in lines) - min(line.left for line in lines)
+    fill = median(line.right - line.left for line in lines) / max(width, 1)
+    chars = median(len(line.words) for line in lines)
+    height = lines[-1].bottom - lines[0].top
+    density = sum(line.bottom - line.top for line in lines) / max(height, 1)
+    return fill >= MIN_FILL and chars >= MIN_COLUMN_CHARS and density >= MIN_DENSITY

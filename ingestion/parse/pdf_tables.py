@@ -1,0 +1,112 @@
+"""Tables of a PDF page: lines whose cells stand under each other, as rows."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingestion.parse.pdf_lines import Cell, Line
+from ingestion.parse.pdf_marks import is_marker
+
+MIN_ROWS = 3  # of several cells, without rules between them
+MIN_COLUMN_GAP = 0.6  # of the font's size
+MAX_ROW_GAP = 3.5  # of the font's size, between the base lines of neighbouring lines
+MIN_SHARE = 0.6  # of a table's lines that have several cells
+
+_LEADER = re.compile(r"(?:\s?[.·…_]){4,}\s*$|(?:\s?[.·…]){4,}\s*(?=\w+\s*$)")
+
+
+@dataclass
+class TableRow:
+    """One row: each cell is what stands in it, line by line."""
+
+    page: int
+    cells: list[list[Cell]]
+    table: int  # the same for all rows of one table
+    line: Line  # its first
+
+
+def with_tables(lines: Sequence[Line], first_table: int) -> list[Line | TableRow]:
+    """Return a page's lines in their order, those that make a table as its rows."""
+    found: list[Line | TableRow] = []
+    table = first_table
+    index = 0
+    while index < len(lines):
+        end = _table_end(lines, index)
+        rows = _table_rows(lines[index:end], table) if end - index >= MIN_ROWS else None
+        if rows is None:
+            found.append(lines[index])
+            index += 1
+        else:
+            found += rows
+            table += 1
+            index = end
+    return found
+
+
+def _table_end(lines: Sequence[Line], start: int) -> int:
+    """Return where lines that may be one table end: several cells, or wrapped ones between."""
+    if not _parted(lines[start]):
+        return start
+    end = start + 1
+    last_parted = start
+    while end < len(lines):
+        before, line = lines[end - 1], lines[end]
+        if line.column != before.column or line.turned:
+            break
+        if not 0 < line.base - before.base <= MAX_ROW_GAP * before.size:
+            break
+        if _parted(line):
+            last_parted = end
+        elif end - last_parted > 3:
+            break
+        end += 1
+    return last_parted + 1
+
+
+def _parted(line: Line) -> bool:
+    """Return whether a line has several cells, other than a list's mark and its words."""
+    cells = line.cells[1:] if is_marker(line.cells[0].text) else line.cells
+    return len(cells) > 1
+
+
+def _table_rows(lines: Sequence[Line], table: int) -> list[Line | TableRow] | None:
+    """Return lines as rows if their cells stand in columns, else None."""
+    columns = _columns(lines)
+    if len(columns) < 2 or sum(_parted(line) for line in lines) < MIN_SHARE * len(lines):
+        return None
+    rows: list[TableRow] = []
+    for line in lines:
+        placed = _placed(line, columns)
+        if rows and _continues(placed):
+            for cell, more in zip(rows[-1].cells, placed, strict=True):
+                cell += more
+        else:
+            rows.append(TableRow(line.page, placed, table, line))
+    return list(rows) if len(rows) > 1 else None
+
+
+def _continues(placed: list[list[Cell]]) -> bool:
+    """Return whether a line carries on the cells above it: nothing in the first column."""
+    return not placed[0] and sum(map(bool, placed)) < len(placed)
+
+
+def _columns(lines: Sequence[Line]) -> list[tuple[float, float]]:
+    """Return the columns' left and right ends: what the stripes without letters part."""
+    gap = MIN_COLUMN_GAP * lines[0].size
+    columns: list[tuple[float, float]] = []
+    for left, right in sorted((cell.left, cell.right) for line in lines for cell in line.cells):
+        if columns and left - columns[-1][1] < gap:
+            columns[-1] = (columns[-1][0], max(columns[-1][1], right))
+        else:
+            columns.append((left, right))
+    return columns
+
+
+def _placed(line: Line, columns: list[tuple[float, float]]) -> list[list[Cell]]:
+    placed: list[list[Cell]] = [[] for _ in columns]
+    for cell in line.cells:
+        for index, (left, right) in enumerate(columns):
+            if left <= cell.left <= right:
+                placed[index].append(cell)
+                break
+    return placed

@@ -1,0 +1,339 @@
+"""The text of a PDF page as runs: stretches of one look on one line, each where it stands.
+
+A place in a PDF is `(page - 1) * PAGE_STRIDE + index`, the index being that of PDFium's text of
+the page: one for each UTF-16 unit, so a letter beyond the first plane has two.
+"""
+
+import ctypes
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
+
+from ingestion.parse.pdf_file import PageHandles, address
+from ingestion.parse.visible import Piece
+
+Box = tuple[float, float, float, float]
+
+PAGE_STRIDE = 1_000_000
+HYPHEN = "\ufffe"  # what PDFium writes for a hyphen that ends a line
+CELL_GAP = 0.9  # of the font's size; wider than any space but one that justifies a line
+MAX_RUN_GAP = 0.02  # of the font's size, within a word
+BOLD_WEIGHT = 600
+PUT_IN = "\ufdd0"  # a space that PDFium put in, in text that is still numbers of glyphs
+_SPACES = " \t\r\n\u00a0"  # numbers of glyphs may be any other white space
+_LINE = re.compile(rf"\r\n|((?:(?!\r\n)[^{HYPHEN}])+{HYPHEN}?|{HYPHEN})", re.DOTALL)
+_FORCE_BOLD = 1 << 18  # flags of a font, PDF 32000-1, table 123
+_ITALIC = 1 << 6
+
+
+@dataclass(slots=True)
+class Run:
+    """Text of one look on one line. Coordinates are points from the page's upper left corner.
+
+    `text` counts UTF-16 units, as PDFium does: `units` makes letters of it.
+    """
+
+    text: str
+    at: int  # index of the first unit in the page's text
+    left: float
+    right: float
+    top: float
+    bottom: float
+    base: float  # of the letters
+    size: float
+    bold: bool
+    italic: bool
+    line: int  # PDFium's line
+    turn: int = 0  # quarter turns against the page; -1 for any other angle
+    unmapped: bool = False  # the font does not say which letters these are
+    font: str = ""  # its name, if it has no map
+
+    @property
+    def words(self) -> str:
+        """The letters, without white space around them."""
+        return letters(self.text).replace(HYPHEN, "-").strip()
+
+
+@dataclass
+class PageText:
+    """A page's text and shape."""
+
+    number: int  # from 1
+    units: str  # the whole text of the page, in UTF-16 units
+    width: float
+    height: float
+    runs: list[Run]
+    hidden: int = 0  # characters a person cannot see
+    scan: bool = False  # holds a picture but no text
+    rules: list[Box] = field(default_factory=list)  # lines, level or upright
+
+
+class PagedSource:
+    """Every page's text, addressed by place: what a `CanonicalWriter` holds its pieces against."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, str] = {}
+
+    def add(self, number: int, units: str) -> None:
+        """Add the text of page `number` (from 1)."""
+        self._pages[number] = units.replace(HYPHEN, "-")
+
+    def startswith(self, prefix: str, start: int, /) -> bool:
+        """Return whether `prefix` stands at place `start`.
+
+        A letter of two units may only be the last one: places behind it would be wrong.
+        """
+        number, index = start // PAGE_STRIDE + 1, start % PAGE_STRIDE
+        if any(ord(c) > 0xFFFF for c in prefix[:-1]):
+            return False
+        return self._pages.get(number, "").startswith(units(prefix), index)
+
+
+def units(text: str) -> str:
+    """Return `text` with letters beyond the first plane as two surrogates."""
+    if text.isascii() or max(text) <= "\uffff":
+        return text
+    data = text.encode("utf-16-le", "surrogatepass")
+    return "".join(chr(data[i] | data[i + 1] << 8) for i in range(0, len(data), 2))
+
+
+def letters(text: str) -> str:
+    """Return UTF-16 units as letters; half a letter becomes a replacement character."""
+    if text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def pieces(page: int, run: Run) -> Iterator[Piece]:
+    """Yield a run's letters with their places, cut behind letters of two units."""
+    place = (page - 1) * PAGE_STRIDE + run.at
+    text = run.text.replace(HYPHEN, "-")
+    if text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text):
+        yield text, place
+        return
+    start = 0
+    for index, unit in enumerate(text):
+        if "\udc00" <= unit <= "\udfff":
+            yield letters(text[start : index + 1]), place + start
+            start = index + 1
+    if start < len(text):
+        yield letters(text[start:]), place + start
+
+
+def read_units(text_page: Any) -> str:
+    """Return a page's text, one character for each of PDFium's."""
+    count = pdfium.FPDFText_CountChars(text_page)
+    if count <= 0:
+        return ""
+    buffer = (ctypes.c_ushort * (count + 1))()
+    written = pdfium.FPDFText_GetText(text_page, 0, count, buffer)
+    if written == count + 1:
+        return "".join(map(chr, buffer[:count]))
+    # Characters without a letter are left out there, so ask for each.
+    return "".join(_unit(text_page, index) for index in range(count))
+
+
+def _unit(text_page: Any, index: int) -> str:
+    code = pdfium.FPDFText_GetUnicode(text_page, index)
+    if code == 2 and pdfium.FPDFText_IsHyphen(text_page, index) == 1:
+        return HYPHEN
+    return chr(code) if code <= 0xFFFF else "\ufffd"
+
+
+class TextReader:
+    """Reads the runs of one page. PDFium is asked a few times a run, not for each character."""
+
+    def __init__(self, handles: PageHandles) -> None:
+        self.units = read_units(handles.text)
+        self._text = handles.text
+        self.rotation = pdfium.FPDFPage_GetRotation(handles.page)  # quarter turns clockwise
+        self._box = _page_box(handles.page)
+        self._loose = pdfium.FS_RECTF()
+        self._matrix = pdfium.FS_MATRIX()
+        self._ink = [ctypes.c_double() for _ in range(4)]
+        self._x, self._y = ctypes.c_double(), ctypes.c_double()
+        self._fonts: dict[int, _Look] = {}
+        self.unmapped: dict[str, Any] = {}  # fonts without a map to Unicode, by name
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """The page's width and height as it is shown."""
+        left, bottom, right, top = self._box
+        wide, high = right - left, top - bottom
+        return (high, wide) if self.rotation % 2 else (wide, high)
+
+    def read(self) -> list[tuple[Run, Any]]:
+        """Return the page's runs in PDFium's order, each with the handle of its text object."""
+        return [
+            (run, painted)
+            for number, line in enumerate(_LINE.finditer(self.units))
+            if line[1]
+            for low, high, painted in self._objects(*line.span(1))
+            for run in self._runs(low, high, painted, number)
+        ]
+
+    def _objects(self, start: int, end: int) -> Iterator[tuple[int, int, Any]]:
+        """Cut characters where another text object begins; those of one stand together."""
+        low, painted = start, None
+        for at, handle in self._changes(start, end):
+            if painted and low < at:
+                yield low, at, painted
+            low, painted = at, handle
+        if painted and low < end:
+            yield low, end, painted
+
+    def _changes(self, start: int, end: int) -> Iterator[tuple[int, Any]]:
+        """Yield where a new text object begins, found by halving."""
+        last = 0
+        stack = [(start, end)]
+        while stack:
+            low, high = stack.pop()
+            if low >= high:
+                continue
+            first = pdfium.FPDFText_GetTextObject(self._text, low)
+            key = address(first)
+            if high - low > 1 and not (key and key == self._object_at(high - 1)):
+                middle = (low + high) // 2
+                stack += [(middle, high), (low, middle)]
+            elif key and key != last:  # a space that PDFium put in belongs to what is before it
+                last = key
+                yield low, first
+
+    def _object_at(self, index: int) -> int:
+        return address(pdfium.FPDFText_GetTextObject(self._text, index))
+
+    def _runs(self, start: int, end: int, painted: Any, line: int) -> Iterator[Run]:
+        """Yield an object's text, cut at gaps as wide as those between columns."""
+        pdfium.FPDFText_GetMatrix(self._text, start, self._matrix)
+        matrix = self._matrix
+        size = pdfium.FPDFText_GetFontSize(self._text, start) * math.hypot(matrix.c, matrix.d)
+        look = self._look(painted)
+        turn = self._turn(matrix.a, matrix.b)
+        unmapped = pdfium.FPDFText_HasUnicodeMapError(self._text, start) == 1
+        if unmapped:
+            self.unmapped.setdefault(look.name, pdfium.FPDFTextObj_GetFont(painted))
+        for low, high in self._cut(start, end, size * CELL_GAP, turn):
+            text = self.units[low:high]
+            bare = len(text.rstrip(_SPACES))
+            if not bare:
+                continue
+            if unmapped and " " in text:
+                text = self._with_spaces_marked(text, low)
+            first, last = self._place(low), self._place(low + bare - 1)
+            left, top, right, bottom = _around(first, last)
+            yield Run(
+                text, low, left, right, top, bottom, self._base(low), size, look.bold,
+                look.italic, line, turn, unmapped, look.name if unmapped else "",
+            )  # fmt: skip
+
+    def _with_spaces_marked(self, text: str, at: int) -> str:
+        return "".join(
+            PUT_IN if c == " " and pdfium.FPDFText_IsGenerated(self._text, at + index) == 1 else c
+            for index, c in enumerate(text)
+        )
+
+    def _cut(self, start: int, end: int, gap: float, turn: int) -> Iterator[tuple[int, int]]:
+        """Cut behind spaces that are wider than `gap`."""
+        if turn == 0:
+            space = self.units.find(" ", start + 1, end - 1)
+            while space >= 0:
+                before, after = self._place(space - 1), self._place(space + 1)
+                if after[0] - before[2] > gap or after[0] < before[0]:
+                    yield start, space + 1
+                    start = space + 1
+                space = self.units.find(" ", space + 1, end - 1)
+        yield start, end
+
+    def _place(self, index: int) -> Box:
+        """Return a character's box as it is shown: left, top, right, bottom."""
+        pdfium.FPDFText_GetLooseCharBox(self._text, index, self._loose)
+        box = self._loose
+        return self.shown_box((box.left, box.bottom, box.right, box.top))
+
+    def box_of(self, start: int, end: int) -> Box:
+        """Return the box around the characters from `start` to `end`, which stand on one line."""
+        return _around(self._place(start), self._place(end - 1))
+
+    def ink_box(self, index: int) -> Box:
+        """Return the box around a character's ink: left, top, right, bottom."""
+        left, right, bottom, top = self._ink
+        pdfium.FPDFText_GetCharBox(self._text, index, left, right, bottom, top)
+        return self.shown_box((left.value, bottom.value, right.value, top.value))
+
+    def shown_box(self, box: Box) -> Box:
+        """Return a box of the page's space (left, bottom, right, top) as it is shown."""
+        x0, y0 = self._shown(box[0], box[1])
+        x1, y1 = self._shown(box[2], box[3])
+        return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+    def _base(self, index: int) -> float:
+        pdfium.FPDFText_GetCharOrigin(self._text, index, self._x, self._y)
+        return self._shown(self._x.value, self._y.value)[1]
+
+    def _shown(self, x: float, y: float) -> tuple[float, float]:
+        """Return a point of the page's own space as it is shown, from the upper left corner."""
+        return shown_point(x, y, self._box, self.rotation)
+
+    def _turn(self, a: float, b: float) -> int:
+        """Return how text is turned against the page as it is shown."""
+        angle = math.degrees(math.atan2(b, a)) / 90
+        nearest = round(angle)
+        return -1 if abs(angle - nearest) > 0.1 else (nearest - self.rotation) % 4
+
+    def _look(self, painted: Any) -> "_Look":
+        font = pdfium.FPDFTextObj_GetFont(painted)
+        key = address(font)
+        if key not in self._fonts:
+            self._fonts[key] = _font_look(font) if font else _Look("", False, False)
+        return self._fonts[key]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    name: str
+    bold: bool
+    italic: bool
+
+
+def _font_look(font: Any) -> _Look:
+    """Return a font's name, and whether it is bold or italic by that name and its flags."""
+    buffer = ctypes.create_string_buffer(128)
+    pdfium.FPDFFont_GetBaseFontName(font, buffer, len(buffer))
+    name = buffer.value.decode("latin-1").lower()
+    flags = pdfium.FPDFFont_GetFlags(font)
+    bold = any(word in name for word in ("bold", "black", "heavy", "-semibold", "demi"))
+    weight = pdfium.FPDFFont_GetWeight(font)
+    italic = "italic" in name or "oblique" in name or bool(flags > 0 and flags & _ITALIC)
+    heavy = bold or bool(flags > 0 and flags & _FORCE_BOLD) or weight >= BOLD_WEIGHT
+    return _Look(name, heavy, italic)
+
+
+def _page_box(page: Any) -> Box:
+    box = pdfium.FS_RECTF()
+    pdfium.FPDF_GetPageBoundingBox(page, box)
+    return box.left, box.bottom, box.right, box.top
+
+
+def shown_point(x: float, y: float, box: Box, rotation: int) -> tuple[float, float]:
+    """Return a point of a page's space as shown: `box` is what is shown, turned clockwise."""
+    left, bottom, right, top = box
+    if rotation == 1:
+        return y - bottom, x - left
+    if rotation == 2:
+        return right - x, y - bottom
+    if rotation == 3:
+        return top - y, right - x
+    return x - left, top - y
+
+
+def _around(first: Box, last: Box) -> Box:
+    return (
+        min(first[0], last[0]),
+        min(first[1], last[1]),
+        max(first[2], last[2]),
+        max(first[3], last[3]),
+    )
