@@ -22,7 +22,7 @@ COMMANDS = {
     "up": "Start everything on this machine: database, worker, page, Slack.",
     "ask": "Ask a question and print the answer with its footnotes.",
     "ingest": "Add files or folders of policies.",
-    "documents": "List the documents in force.",
+    "documents": "List documents; show, compare, restore and delete versions.",
     "sources": "Watch folders, pages, repositories, buckets and channels.",
     "embeddings": "Show and change the model that embeds passages.",
     "doctor": "Check every part and say how to mend it.",

@@ -8,10 +8,12 @@ from itertools import groupby, islice, zip_longest
 from typing import Any, Literal, NamedTuple
 
 from rapidfuzz import fuzz
+from sqlalchemy import Engine
 
+from core.errors import NotFoundError
 from retrieval.facts import MONTHS, QUALIFIERS, SCALES, UNITS, WEEKDAYS, WORDED
 from retrieval.sentences import split
-from store.documents import Block
+from store.documents import Block, read_blocks, read_versions
 
 MAX_SECTIONS = 50  # kept with a report
 MAX_SENTENCES = 20  # kept of a section's removed ones, and of its added ones
@@ -39,6 +41,14 @@ class Wording:
 
     text: str
     blocks: Sequence[Block]
+
+
+def stored_wording(engine: Engine, workspace_id: int, version_id: int) -> Wording:
+    """Return the wording of a version that is kept. Raises NotFoundError."""
+    found = read_versions(engine, workspace_id, [version_id])
+    if not found:
+        raise NotFoundError("There is no such version here.")
+    return Wording(found[0].text, read_blocks(engine, version_id))
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from cli.documents import document_line
+from cli.document_lines import document_line
 from ingestion.ingest import Ingester
+from store.history import list_documents
 from store.search import Listed, list_in_force
 from tests.conftest import markdown
 
@@ -32,7 +33,9 @@ def test_every_document_is_listed_with_who_may_read_it(
     (found,) = listed(ingester)
     assert found.audience == (audience,)
     assert found.characters == len("Pay\n\nNine.")
-    assert document_line(found).endswith(told)
+    now = datetime.now(UTC)
+    (held,) = list_documents(ingester.engine, ingester.workspace_id, now)
+    assert document_line(held, now).endswith(told)
 
 
 def test_only_what_is_in_force_is_listed(ingester: Ingester) -> None:
