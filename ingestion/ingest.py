@@ -16,17 +16,9 @@ from ingestion.errors import printable
 from ingestion.parse import parse
 from retrieval.embeddings import Embedder, Named, count_tokens
 from retrieval.lexical import passage_weights
+from store.chunks import PassageTerms, chunk_hash
 from store.documents import ParsedDocument
-from store.publish import (
-    HERE,
-    File,
-    Origin,
-    PassageTerms,
-    Publication,
-    SpaceChangedError,
-    chunk_hash,
-    publish,
-)
+from store.publish import HERE, File, Origin, Publication, SpaceChangedError, publish
 from store.spaces import EmbeddingSpace, SpaceGoneError, embedded_hashes, ensure_space
 
 MEDIA_TYPES = {

@@ -1,6 +1,5 @@
 """Publishing a version: one transaction, so that readers see the old one or the new one, whole."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -8,17 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pgvector import SparseVector
 from sqlalchemy import Connection, Engine, insert, text
-from sqlalchemy.dialects.postgresql import insert as upsert
 
 from core.errors import FootnoteError
 from store import tables
 from store.access import EVERYONE
 from store.blobs import save_blob
-from store.documents import Chunk, ParsedDocument
+from store.chunks import PassageTerms, chunk_hash, insert_chunks, insert_places
+from store.documents import ParsedDocument
 from store.spaces import EmbeddingSpace, insert_vectors
-from store.tables import TERM_DIMENSIONS
 
 PUBLISH_LOCK = 0xF007  # advisory, with the workspace's id: publications take turns
 
@@ -59,15 +56,6 @@ HERE = Origin()
 
 
 @dataclass(frozen=True)
-class PassageTerms:
-    """A chunk ready to store: its hash, and the BM25 weights of its term ids."""
-
-    chunk: Chunk
-    sha256: str
-    weights: Mapping[int, float]
-
-
-@dataclass(frozen=True)
 class Publication:
     """What publishing did: `number` is the version's; `is_new` is False if its words are the same.
 
@@ -87,11 +75,6 @@ class Publication:
     audience: tuple[str, ...] = ()
     document_id: int = 0
     replaces: int | None = None
-
-
-def chunk_hash(content: str) -> str:
-    """Return the key of a chunk: the SHA-256 of its content."""
-    return hashlib.sha256(content.encode()).hexdigest()
 
 
 def publish(
@@ -136,7 +119,7 @@ def publish(
                 audience=changed,
                 document_id=document_id,
             )
-        chunk_ids, new = _insert_chunks(connection, workspace_id, passages)
+        chunk_ids, new = insert_chunks(connection, workspace_id, passages)
         insert_vectors(
             connection, space, {chunk_ids[sha256]: row for sha256, row in vectors.items()}
         )
@@ -144,7 +127,7 @@ def publish(
         version = _insert_version(
             connection, workspace_id, document_id, dated, file, origin, received
         )
-        _insert_places(connection, version.id, document, passages, chunk_ids)
+        insert_places(connection, version.id, document, passages, chunk_ids)
         return Publication(
             version_id=version.id,
             document_key=key,
@@ -312,68 +295,6 @@ def _begin(document: ParsedDocument, key: str, received: datetime) -> datetime:
     return begin
 
 
-def _insert_chunks(
-    connection: Connection, workspace_id: int, passages: Sequence[PassageTerms]
-) -> tuple[dict[str, int], int]:
-    """Return the id of every chunk by its hash, and how many had not been stored before."""
-    unique = {passage.sha256: passage for passage in passages}
-    rows = [
-        {
-            "workspace_id": workspace_id,
-            "sha256": passage.sha256,
-            "content": passage.chunk.content,
-            "token_count": passage.chunk.token_count,
-            "term_ids": sorted(passage.weights),
-            "term_weights": SparseVector(
-                {term - 1: weight for term, weight in passage.weights.items()}, TERM_DIMENSIONS
-            ),
-        }
-        for passage in unique.values()
-    ]
-    if not rows:
-        return {}, 0
-    statement = (
-        upsert(tables.chunks)
-        .on_conflict_do_nothing(index_elements=["workspace_id", "sha256"])
-        .returning(tables.chunks.c.sha256)
-    )
-    new = set(connection.execute(statement, rows).scalars())
-    _count_terms(connection, workspace_id, [unique[sha256] for sha256 in new])
-    found = connection.execute(
-        text(
-            "SELECT sha256, id FROM chunks"
-            " WHERE workspace_id = :workspace_id AND sha256 = ANY(:hashes)"
-        ),
-        {"workspace_id": workspace_id, "hashes": list(unique)},
-    )
-    return {row.sha256: row.id for row in found}, len(new)
-
-
-def _count_terms(
-    connection: Connection, workspace_id: int, passages: Sequence[PassageTerms]
-) -> None:
-    """Add new chunks to the document frequencies that inverse frequencies are made of."""
-    if not passages:
-        return
-    connection.execute(
-        text("UPDATE workspaces SET chunk_count = chunk_count + :count WHERE id = :workspace_id"),
-        {"count": len(passages), "workspace_id": workspace_id},
-    )
-    connection.execute(
-        text(
-            "INSERT INTO term_frequencies (workspace_id, term_id, chunk_count)"
-            " SELECT :workspace_id, term_id, count(*) FROM unnest(CAST(:term_ids AS int[]))"
-            " AS term_id GROUP BY term_id"
-            " ON CONFLICT (workspace_id, term_id) DO UPDATE"
-            " SET chunk_count = term_frequencies.chunk_count + excluded.chunk_count"
-        ),
-        {
-            "workspace_id": workspace_id,
-            "term_ids": [term for passage in passages for term in passage.weights],
-        },
-    )
-
-
 def _insert_version(
     connection: Connection,
     workspace_id: int,
@@ -416,41 +337,3 @@ def _insert_version(
         )
         .returning(versions.c.id, versions.c.number, versions.c.effective_from)
     ).one()
-
-
-def _insert_places(
-    connection: Connection,
-    version_id: int,
-    document: ParsedDocument,
-    passages: Sequence[PassageTerms],
-    chunk_ids: Mapping[str, int],
-) -> None:
-    blocks = [
-        {
-            "version_id": version_id,
-            "ordinal": ordinal,
-            "kind": block.kind,
-            "level": block.level,
-            "start_offset": block.start,
-            "end_offset": block.end,
-            "heading_path": list(block.heading_path),
-            "page": block.page,
-        }
-        for ordinal, block in enumerate(document.blocks)
-    ]
-    places = [
-        {
-            "version_id": version_id,
-            "ordinal": passage.chunk.ordinal,
-            "chunk_id": chunk_ids[passage.sha256],
-            "start_offset": passage.chunk.start,
-            "end_offset": passage.chunk.end,
-            "heading_path": list(passage.chunk.heading_path),
-            "page": passage.chunk.page,
-        }
-        for passage in passages
-    ]
-    if blocks:
-        connection.execute(insert(tables.blocks), blocks)
-    if places:
-        connection.execute(insert(tables.version_chunks), places)

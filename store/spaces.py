@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import ProgrammingError
 
 from core.errors import ConfigurationError, FootnoteError
+from store.copying import copy_rows
 
 MAX_DIMENSIONS = 4000  # of a halfvec column under an HNSW index
 SPACE_LOCK = 0xF009  # advisory: two processes make a workspace's space once
@@ -164,14 +164,14 @@ def insert_vectors(
             f"{space.model} gave vectors of {min(lengths)} dimensions where {space.dimensions}"
             " are kept; set OPENAI_EMBEDDING_MODEL back, or ingest into a new FOOTNOTE_HOME."
         )
-    rows: list[dict[str, Any]] = [
-        {"chunk_id": chunk_id, "embedding": HalfVector(vector)}
-        for chunk_id, vector in vectors.items()
-    ]
-    connection.execute(
-        text(
-            f"INSERT INTO {space.table} (chunk_id, embedding)"
-            " VALUES (:chunk_id, :embedding) ON CONFLICT DO NOTHING"
-        ),
-        rows,
+    there = connection.execute(
+        text(f"SELECT chunk_id FROM {space.table} WHERE chunk_id = ANY(:ids)"),
+        {"ids": list(vectors)},
+    ).scalars()
+    kept = set(there)
+    copy_rows(
+        connection,
+        space.table,
+        {"chunk_id": "int8", "embedding": "halfvec"},
+        ((number, HalfVector(row)) for number, row in vectors.items() if number not in kept),
     )

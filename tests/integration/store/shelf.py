@@ -13,8 +13,9 @@ from sqlalchemy import table as table_named
 from retrieval.lexical import passage_weights, question_terms
 from store import tables
 from store.access import OPERATOR_ACCESS, Access
+from store.chunks import PassageTerms, chunk_hash
 from store.documents import Block, Chunk, ParsedDocument, SourceRun
-from store.publish import File, PassageTerms, Publication, chunk_hash, publish
+from store.publish import File, Publication, publish
 from store.search import POOL, Candidate, search
 from store.spaces import EmbeddingSpace, embedded_hashes, ensure_space
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from core.errors import ConfigurationError
-from store.publish import chunk_hash
+from store.chunks import chunk_hash
 from store.spaces import (
     MAX_DIMENSIONS,
     EmbeddingSpace,
