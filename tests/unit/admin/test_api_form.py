@@ -1,12 +1,15 @@
 """What comes in an upload's form: read within limits, and refused in words."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import anyio
 import pytest
 from fastapi import Request
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.types import Message
 
 from admin.api import form
@@ -37,6 +40,8 @@ def field(name: str, value: str = "x") -> bytes:
     return part(f'name="{name}"', value.encode("utf-8", "replace"))
 
 
+SOUND = FILE + field("title", "Leave") + field("audience", "everyone") + END
+
 Read = tuple[list[File], Given, tuple[str, ...] | None]
 
 
@@ -65,12 +70,12 @@ def read(pieces: Iterator[bytes] | bytes, kind: str | None = KIND) -> Read:
 def test_reads_files_and_fields() -> None:
     """A file is taken under any field's name; its type is guessed from its own."""
     body = FILE + part('name="x"; filename="C:\\\\plans\\\\terms.pdf"', b"%PDF-") + END
-    files, given, audience = read(body)
+    files, said, audience = read(body)
     assert [(one.name, one.media_type, one.data) for one in files] == [
         ("leave.md", "text/markdown", b"# Leave"),
         ("terms.pdf", "application/pdf", b"%PDF-"),
     ]
-    assert (given, audience) == (Given(), None)
+    assert (said, audience) == (Given(), None)
 
 
 def test_an_empty_file_field_of_a_form_is_no_file() -> None:
@@ -143,6 +148,22 @@ def test_what_cannot_be_used_is_told(body: bytes, kind: str | None, told: str) -
     """Each mistake has its sentence."""
     with pytest.raises(UnusableRequestError, match=rf"{told}.*\.$"):
         read(body, kind)
+
+
+@given(position=st.integers(0, len(SOUND)), cut=st.integers(0, 20), anew=st.binary(max_size=20))
+def test_damaged_forms_are_read_or_refused(position: int, cut: int, anew: bytes) -> None:
+    """Whatever stands in the place of some bytes, nothing fails in another way."""
+    damaged = SOUND[:position] + anew + SOUND[position + cut :]
+    with suppress(UnusableRequestError):
+        files, _, _ = read(damaged)
+        assert all(one.name and one.name.isprintable() for one in files)
+
+
+@given(st.text(alphabet=st.characters(codec="latin-1"), max_size=60))
+def test_strange_types_are_read_or_refused(said: str) -> None:
+    """Whatever a Content-Type says, nothing fails in another way."""
+    with suppress(UnusableRequestError):
+        read(SOUND, f"multipart/form-data;{said}")
 
 
 def sent_in_pieces(head: bytes, size: int) -> Iterator[bytes]:
