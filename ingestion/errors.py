@@ -41,6 +41,14 @@ class UnreadableFileError(DocumentError):
     """The file is damaged, or its letters cannot be told."""
 
 
+class MissingFormatError(DocumentError):
+    """The format is read only where an extra is installed."""
+
+
+class PagePictureError(DocumentError):
+    """The page cannot be drawn: it is not there, or of a size that no page has."""
+
+
 class FrontMatterError(DocumentError):
     """A value in a document's own head (front matter or meta element) cannot be used."""
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 from ingestion.parse.pdf_file import address
-from ingestion.parse.pdf_painting import Box, Painting, clip_box, read_painting
+from ingestion.parse.pdf_painting import Box, Ground, Painting, clip_box, read_painting
 from ingestion.parse.pdf_text import HYPHEN, Run, TextReader
 from ingestion.parse.styles import ALIKE, WHITE, Colour
 
@@ -29,14 +29,15 @@ NO_INK = 0.05  # pixels
 SEEN_SHARE = 0.5  # of a word's letters
 PAINT_SCALE = 2.0  # pixels a point
 MAX_PIXELS = 6_000_000
-GRID = 32  # cells a side, in which what lies over and under words is noted
+MAX_GROUNDS = 5_000  # shapes and pictures of one page; with more every word is looked at
+LETTER_MIDDLE = 0.25  # of a line's height, above and below, where there may be no ink
 
 _INVISIBLE = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 _STROKED = (pdfium.FPDF_TEXTRENDERMODE_STROKE, pdfium.FPDF_TEXTRENDERMODE_STROKE_CLIP)
-_UNKNOWN_TONE = 1 << 8
 
 Painted = tuple[Run, Any]  # with the handle of the text object that painted it
-Picture = npt.NDArray[np.int16]
+Picture = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 
 
 class Sight:
@@ -47,9 +48,10 @@ class Sight:
         self._reader = reader
         self._painting = read_painting(page)
         self._width, self._height = reader.size
-        self._over: npt.NDArray[np.int32] = np.full((GRID, GRID), -1, np.int32)
-        self._tones: npt.NDArray[np.int32] = np.zeros((GRID, GRID), np.int32)
-        self._note_grounds(self._painting)
+        self._grounds = self._painting.grounds[:MAX_GROUNDS]
+        self._boxes = np.array(
+            [reader.shown_box(ground.box) for ground in self._grounds], np.float32
+        ).reshape(-1, 4)
 
     @property
     def painting(self) -> Painting:
@@ -117,14 +119,32 @@ class Sight:
         clip = clip_box(handle, text.matrix)
         if not inside or (clip is not None and not self._within(run, clip)) or _in_layer(handle):
             return None
-        rows, columns = self._cells((run.left, run.top, run.right, run.bottom))
-        tones = int(np.bitwise_or.reduce(self._tones[rows, columns], axis=None))
-        if not tones:
-            return not alike(colour, WHITE)
-        if int(self._over[rows, columns].max()) > text.order:
+        if len(self._painting.grounds) > MAX_GROUNDS:
             return None
-        near = 0b111 << _tone(colour) >> 1
-        return None if tones & (near | _UNKNOWN_TONE) or alike(colour, WHITE) else True
+        around = self._around(run)
+        if not around:
+            return not alike(colour, WHITE)
+        safe = all(
+            ground.order < text.order
+            and ground.colour is not None
+            and not alike(colour, ground.colour)
+            for ground in around
+        )
+        return True if safe and not alike(colour, WHITE) else None
+
+    def _around(self, run: Run) -> list[Ground]:
+        """Return what lies over or under the middle of a run."""
+        if not self._grounds:
+            return []
+        middle = (run.bottom - run.top) * LETTER_MIDDLE
+        left, top, right, bottom = self._boxes.T
+        touched = (
+            (left < run.right)
+            & (right > run.left)
+            & (top < run.bottom - middle)
+            & (bottom > run.top + middle)
+        )
+        return [self._grounds[index] for index in np.flatnonzero(touched)]
 
     def _within(self, run: Run, clip: Box) -> bool:
         left, top, right, bottom = self._reader.shown_box(clip)
@@ -135,18 +155,6 @@ class Sight:
             and top - slack <= run.top
             and run.bottom <= bottom + slack
         )
-
-    def _note_grounds(self, painting: Painting) -> None:
-        for ground in painting.grounds:
-            rows, columns = self._cells(self._reader.shown_box(ground.box))
-            self._over[rows, columns] = ground.order
-            tone = _UNKNOWN_TONE if ground.colour is None else 1 << _tone(ground.colour)
-            self._tones[rows, columns] |= tone
-
-    def _cells(self, box: Box) -> tuple[slice, slice]:
-        """Return the cells of the grid that a box (left, top, right, bottom) touches."""
-        left, top, right, bottom = box
-        return _stretch(top, bottom, self._height), _stretch(left, right, self._width)
 
     def _looked_at(self, doubtful: list[Painted]) -> tuple[list[Run], list[Run]]:
         """Return which doubtful runs change what is painted, and which do not, word by word."""
@@ -160,7 +168,8 @@ class Sight:
         without = self._paint(scale)
         for handle in handles.values():
             pdfium.FPDFPageObj_SetIsActive(handle, True)
-        changed = np.abs(with_words - without).max(axis=2) > ALIKE
+        difference = np.maximum(with_words, without) - np.minimum(with_words, without)
+        changed: Mask = np.any(difference > ALIKE, axis=2)
         seen: list[Run] = []
         hidden: list[Run] = []
         for run, _ in doubtful:
@@ -182,11 +191,9 @@ class Sight:
         finally:
             pdfium.FPDFBitmap_Destroy(bitmap)
         pixels = np.frombuffer(buffer, np.uint8).reshape(high, stride)
-        return pixels[:, : wide * 4].reshape(high, wide, 4)[:, :, :3].astype(np.int16)
+        return pixels[:, : wide * 4].reshape(high, wide, 4)[:, :, :3]
 
-    def _parts(
-        self, run: Run, changed: npt.NDArray[np.bool_], scale: float
-    ) -> Iterator[tuple[Run, bool]]:
+    def _parts(self, run: Run, changed: Mask, scale: float) -> Iterator[tuple[Run, bool]]:
         """Cut a run where its words stop being seen."""
         start = 0
         state: bool | None = None
@@ -198,9 +205,7 @@ class Sight:
             state = is_seen
         yield self._part(run, start, len(run.text)), bool(state)
 
-    def _word_is_seen(
-        self, at: int, low: int, high: int, changed: npt.NDArray[np.bool_], scale: float
-    ) -> bool:
+    def _word_is_seen(self, at: int, low: int, high: int, changed: Mask, scale: float) -> bool:
         letters = seen = 0
         for index in range(at + low, at + high):
             left, top, right, bottom = (edge * scale for edge in self._reader.ink_box(index))
@@ -227,18 +232,6 @@ class Sight:
 def alike(one: Colour, other: Colour) -> bool:
     """Return whether two colours cannot be told apart."""
     return all(abs(a - b) <= ALIKE for a, b in zip(one, other, strict=True))
-
-
-def _tone(colour: Colour) -> int:
-    """Return how light a colour is, from 0 to 7."""
-    red, green, blue = colour
-    return (3 * red + 6 * green + blue) // 10 >> 5
-
-
-def _stretch(low: float, high: float, whole: float) -> slice:
-    first = min(max(int(low / max(whole, 1) * GRID), 0), GRID - 1)
-    last = min(max(int(high / max(whole, 1) * GRID), first), GRID - 1)
-    return slice(first, last + 1)
 
 
 def _words(text: str) -> Iterator[tuple[int, int]]:

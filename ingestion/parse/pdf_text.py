@@ -151,7 +151,7 @@ class TextReader:
         self.units = read_units(handles.text)
         self._text = handles.text
         self.rotation = pdfium.FPDFPage_GetRotation(handles.page)  # quarter turns clockwise
-        self._box = _page_box(handles.page)
+        self._box = page_box(handles.page)
         self._loose = pdfium.FS_RECTF()
         self._matrix = pdfium.FS_MATRIX()
         self._ink = [ctypes.c_double() for _ in range(4)]
@@ -312,7 +312,8 @@ def _font_look(font: Any) -> _Look:
     return _Look(name, heavy, italic)
 
 
-def _page_box(page: Any) -> Box:
+def page_box(page: Any) -> Box:
+    """Return what is shown of a page: left, bottom, right, top, in points of its own space."""
     box = pdfium.FS_RECTF()
     pdfium.FPDF_GetPageBoundingBox(page, box)
     return box.left, box.bottom, box.right, box.top
