@@ -109,20 +109,25 @@ class AskBody(BaseModel):
         return tuple(Turn(turn.role, _storable(turn.text)) for turn in self.history)
 
     def moment(self) -> datetime | None:
-        """Return `as_of` as a moment; without an offset it is UTC.
+        """Return `as_of` as a moment, None for now. Raises UnusableRequestError."""
+        return moment_asked(self.as_of or "")
 
-        Raises UnusableRequestError if it is neither a day nor a moment.
-        """
-        if not self.as_of:
-            return None
-        try:
-            return end_of_day(date.fromisoformat(self.as_of))
-        except ValueError:
-            pass
-        try:
-            moment = datetime.fromisoformat(self.as_of)
-        except ValueError as error:
-            raise UnusableRequestError(
-                "Write as_of as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS+00:00."
-            ) from error
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+def moment_asked(text: str) -> datetime | None:
+    """Return a day's end or a moment, as ISO 8601 writes them; without an offset it is UTC.
+
+    Nothing and today are None: now. Raises UnusableRequestError if it is neither.
+    """
+    if not text:
+        return None
+    try:
+        return end_of_day(date.fromisoformat(text))
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UnusableRequestError(
+            "Write as_of as YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS+00:00."
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -12,6 +12,8 @@ from admin.templating import Templates
 from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError, reference_id
 from core.logs import logger
 from ingestion.uploads import KeyReusedError, TooManyFilesError
+from store.history import DeletedError
+from store.publish import WatchedDocumentError
 
 API = "/api/"
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="footnote"'}  # RFC 6750, 3
@@ -48,6 +50,8 @@ STATUSES: tuple[tuple[type[FootnoteError], HTTPStatus], ...] = (
     (ForbiddenError, HTTPStatus.FORBIDDEN),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (KeyReusedError, HTTPStatus.CONFLICT),
+    (DeletedError, HTTPStatus.CONFLICT),
+    (WatchedDocumentError, HTTPStatus.CONFLICT),
     (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (TooManyFilesError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (ServiceUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),

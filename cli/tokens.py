@@ -6,12 +6,11 @@ from typing import Any
 
 import click
 
-from cli.runtime import open_runtime
+from cli.runtime import actor, open_runtime
 from cli.show import day, print_json
 from store.access import KNOWLEDGE_ADMIN, ROLES
 from store.tokens import Token, create_token, list_tokens, revoke_token
 
-OPERATOR = "operator"  # who runs commands, in the audit log
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,49}", re.IGNORECASE)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -41,7 +40,7 @@ def create(name: str, roles: tuple[str, ...], as_json: bool) -> None:
         )
     with open_runtime() as runtime:
         token, secret = create_token(
-            runtime.engine, runtime.workspace_id, name, sorted(set(roles)), OPERATOR
+            runtime.engine, runtime.workspace_id, name, sorted(set(roles)), actor()
         )
     if as_json:
         print_json(kept(token) | {"token": secret})
@@ -75,7 +74,7 @@ def list_all(as_json: bool) -> None:
 def revoke(name: str, as_json: bool) -> None:
     """End the token called NAME at once."""
     with open_runtime() as runtime:
-        token = revoke_token(runtime.engine, runtime.workspace_id, name, OPERATOR)
+        token = revoke_token(runtime.engine, runtime.workspace_id, name, actor())
     if as_json:
         print_json(kept(token))
     else:

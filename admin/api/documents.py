@@ -4,21 +4,43 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
 from admin.api import Workspace
 from admin.api.auth import Caller
 from admin.api.form import Received, received
 from admin.api.jobs import job_address, job_shape
-from admin.api.shapes import DocumentsShape, JobShape, Problem
+from admin.api.shapes import (
+    CONFLICT,
+    NOT_FOUND,
+    DeletedShape,
+    DocumentShape,
+    DocumentsShape,
+    HistoryShape,
+    JobShape,
+    Problem,
+    VersionShape,
+)
+from admin.asked import moment_asked
 from admin.problems import UnusableRequestError
-from core.errors import ServiceUnavailableError
+from core.errors import NotFoundError, ServiceUnavailableError
+from ingestion.changes import section_changes, stored_wording
+from ingestion.errors import display_name
 from ingestion.uploads import submit_upload, upload_progress
-from store.search import Listed, list_in_force
+from store.history import (
+    Held,
+    PastVersion,
+    delete_document,
+    find_documents,
+    list_documents,
+    read_history,
+)
 from store.tokens import Token
 
 KEY_LENGTH = 200  # characters of an idempotency key
 TURN = 60.0  # seconds that an upload waits for another to be stored
+
+Key = Annotated[str, Path(description="The document's key, slashes and all.")]
 
 FORM = {
     "type": "object",
@@ -112,13 +134,57 @@ def router(workspace: Workspace, caller: Caller) -> APIRouter:
         response.headers["Location"] = job_address(upload_id)
         return job_shape(upload_progress(workspace.engine, workspace.id, upload_id))
 
-    @routes.get("", response_model=DocumentsShape)
-    def in_force() -> dict[str, Any]:
-        """List every document in force, whoever may read it."""
-        found = list_in_force(workspace.engine, workspace.id, datetime.now(UTC))
-        return {"documents": [_listed(version) for version in found]}
+    @routes.get("")
+    def list_all(
+        as_of: Annotated[
+            str, Query(description="As it was then, or will be; a day counts to its end.")
+        ] = "",
+        everything: Annotated[
+            bool, Query(alias="all", description="Also what is not in force or deleted.")
+        ] = False,
+    ) -> DocumentsShape:
+        """List the documents in force, whoever may read them."""
+        now = moment_asked(as_of) or datetime.now(UTC)
+        found = list_documents(workspace.engine, workspace.id, now)
+        shown = [held for held in found if everything or held.in_force]
+        return DocumentsShape(documents=[DocumentShape.of(held) for held in shown])
+
+    @routes.get("/{key:path}", responses=NOT_FOUND)
+    def history(key: Key) -> HistoryShape:
+        """Show a document with all its versions and what each changed, newest first."""
+        now = datetime.now(UTC)
+        held = _held(workspace, key, now)
+        past = read_history(workspace.engine, workspace.id, held.id, now)
+        versions = [VersionShape.of(one, _changes(workspace, one)) for one in reversed(past)]
+        return HistoryShape(**dict(DocumentShape.of(held)), history=versions)
+
+    @routes.delete("/{key:path}", responses={**NOT_FOUND, **CONFLICT})
+    def delete(key: Key, token: Annotated[Token, Depends(caller)]) -> DeletedShape:
+        """Answer nothing from a document any more; old citations still open what they quoted."""
+        held = _held(workspace, key, datetime.now(UTC))
+        delete_document(workspace.engine, workspace.id, held.id, token.bearer)
+        return DeletedShape(document=held.document_key, title=held.title)
 
     return routes
+
+
+def _held(workspace: Workspace, key: str, now: datetime) -> Held:
+    """Return the document with that key. Raises NotFoundError."""
+    found = [] if "\x00" in key else find_documents(workspace.engine, workspace.id, key, now)
+    for held in found:  # others may have that title
+        if held.document_key == key:
+            return held
+    raise NotFoundError(f"There is no document {display_name(key)} here.")
+
+
+def _changes(workspace: Workspace, version: PastVersion) -> list[str]:
+    """Return what a version changed in the one before it in time."""
+    if version.before is None:
+        return []
+    old, new = (
+        stored_wording(workspace.engine, workspace.id, one) for one in (version.before, version.id)
+    )
+    return [change.summary for change in section_changes(old, new)]
 
 
 def _checked(key: str | None) -> str | None:
@@ -129,14 +195,3 @@ def _checked(key: str | None) -> str | None:
             f"An Idempotency-Key has 1 to {KEY_LENGTH} printable characters; send a new UUID."
         )
     return key
-
-
-def _listed(version: Listed) -> dict[str, Any]:
-    return {
-        "document": version.document_key,
-        "title": version.title,
-        "version": version.number,
-        "effective_from": version.effective_from.isoformat(),
-        "characters": version.characters,
-        "audience": list(version.audience),
-    }

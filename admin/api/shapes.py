@@ -1,8 +1,11 @@
 """What the API answers with, as its schema tells it."""
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
+
+from store.history import Held, PastVersion
 
 State = Literal["queued", "running", "succeeded", "failed"]
 
@@ -41,20 +44,106 @@ class JobShape(BaseModel):
 
 
 class DocumentShape(BaseModel):
-    """A document in force."""
+    """A document; its title, version and dates are those of the version in force.
 
-    document: str
+    Where none is, they are those of the next to begin, else of the last that was.
+    """
+
+    document: str = Field(description="Its key.")
     title: str
     version: int
-    effective_from: str
+    effective_from: datetime
+    effective_to: datetime | None
+    in_force: bool
     characters: int
+    versions: int = Field(description="How many there are.")
     audience: list[str]
+    source: str = Field(description="The source that keeps it current, or uploads.")
+    deleted_at: datetime | None
+    deleted_by: str | None
+
+    @classmethod
+    def of(cls, held: Held) -> Self:
+        """Return what is told of a document."""
+        return cls(
+            document=held.document_key,
+            title=held.title,
+            version=held.number,
+            effective_from=held.effective_from,
+            effective_to=held.effective_to,
+            in_force=held.in_force,
+            characters=held.characters,
+            versions=held.versions,
+            audience=list(held.audience),
+            source=held.source,
+            deleted_at=held.deleted_at,
+            deleted_by=held.deleted_by,
+        )
 
 
 class DocumentsShape(BaseModel):
-    """All documents in force."""
+    """Documents by title."""
 
     documents: list[DocumentShape]
+
+
+class VersionShape(BaseModel):
+    """One wording of a document."""
+
+    version: int
+    title: str
+    in_force: bool
+    effective_from: datetime
+    effective_to: datetime | None
+    received_at: datetime
+    author: str | None
+    restored_from: int | None
+    owner: str | None
+    link: str | None
+    file: str
+    media_type: str
+    characters: int
+    hidden_characters: int
+    passages: int
+    href: str = Field(description="The page with its words.")
+    changes: list[str] = Field(description="What it changed, a few words for each section.")
+
+    @classmethod
+    def of(cls, past: PastVersion, changes: list[str]) -> Self:
+        """Return what is told of a version."""
+        return cls(
+            version=past.number,
+            title=past.title,
+            in_force=past.in_force,
+            effective_from=past.effective_from,
+            effective_to=past.effective_to,
+            received_at=past.received_at,
+            author=past.author,
+            restored_from=past.restored_from,
+            owner=past.owner,
+            link=past.link,
+            file=past.file_name,
+            media_type=past.media_type,
+            characters=past.characters,
+            hidden_characters=past.hidden_characters,
+            passages=past.passages,
+            href=f"/documents/{past.id}",
+            changes=changes,
+        )
+
+
+class HistoryShape(DocumentShape):
+    """A document with all its versions, newest first."""
+
+    history: list[VersionShape]
+
+
+class DeletedShape(BaseModel):
+    """A document from which nothing is answered any more."""
+
+    document: str
+    title: str
+    deleted: bool = True
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -66,4 +155,7 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = {
 }
 UNUSABLE: dict[int | str, dict[str, Any]] = {
     422: {"model": Problem, "description": "What was sent cannot be used, and why."}
+}
+CONFLICT: dict[int | str, dict[str, Any]] = {
+    409: {"model": Problem, "description": "It stands otherwise than this would need, and how."}
 }

@@ -234,6 +234,84 @@ def test_a_refused_file_says_why_and_the_others_go_on(program: TestClient, work:
     assert "program" in str(told["run.exe"][1])
 
 
+# --- documents -----------------------------------------------------------------------------
+
+
+def send(program: TestClient, work: Work, text: bytes, **said: str) -> None:
+    """Have leave.md published."""
+    work(program.post("/api/documents", files=files(leave=text), data=said))
+
+
+def test_a_document_is_shown_with_what_each_version_changed(
+    program: TestClient, work: Work
+) -> None:
+    """Newest first, each with who sent it, when it counts, and what it changed."""
+    send(program, work, LEAVE, effective_from="2026-01-01")
+    send(program, work, LEAVE.replace(b"25", b"30"), effective_from="2026-02-01")
+    shown = program.get("/api/documents/leave.md").json()
+    assert (shown["title"], shown["version"], shown["versions"]) == ("Leave", 2, 2)
+    newer, older = shown["history"]
+    assert (newer["version"], newer["in_force"], newer["author"]) == (2, True, "token ci")
+    assert "25" in newer["changes"][0]
+    assert "30" in newer["changes"][0]
+    assert (older["version"], older["in_force"], older["changes"]) == (1, False, [])
+    assert older["effective_from"] == "2026-01-01T00:00:00Z"
+
+
+def test_a_key_may_hold_slashes(program: TestClient, work: Work) -> None:
+    """Keys of ingested folders are paths; they are found as they are and escaped."""
+    send(program, work, LEAVE, document="hr/leave policy.md")
+    for path in ("hr/leave%20policy.md", "hr%2Fleave%20policy.md"):
+        assert program.get(f"/api/documents/{path}").json()["document"] == "hr/leave policy.md"
+
+
+def test_the_list_is_of_now_or_another_day(program: TestClient, work: Work) -> None:
+    """What is to come is listed as of then, and with all."""
+    send(program, work, LEAVE, effective_from="2199-01-01")
+
+    def count(query: str) -> int:
+        return len(program.get(f"/api/documents?{query}").json()["documents"])
+
+    assert [count(query) for query in ("", "as_of=2199-01-01", "all=true")] == [0, 1, 1]
+    assert count("as_of=0001-01-01T00:00%2B23:59") == 0
+
+
+@pytest.mark.parametrize("query", ["as_of=soon", "as_of=%00", "all=perhaps"])
+def test_a_list_of_no_day_is_refused(program: TestClient, query: str) -> None:
+    """The sentence says which part of the address cannot be used."""
+    response = program.get(f"/api/documents?{query}")
+    assert response.status_code == 422
+    assert query.partition("=")[0] in response.json()["error"]
+
+
+def test_a_deleted_document_is_not_in_force(
+    program: TestClient, work: Work, engine: Engine, workspace_id: int
+) -> None:
+    """It leaves the list, says who deleted it, and cannot be deleted twice."""
+    send(program, work, LEAVE)
+    deleted = program.delete("/api/documents/leave.md")
+    assert deleted.json() == {"document": "leave.md", "title": "Leave", "deleted": True}
+    assert program.get("/api/documents").json() == {"documents": []}
+    shown = program.get("/api/documents/leave.md").json()
+    assert (shown["in_force"], shown["deleted_by"]) == (False, "token ci")
+    again = program.delete("/api/documents/leave.md")
+    assert (again.status_code, "deleted already" in again.json()["error"]) == (409, True)
+    assert read_audit(engine, workspace_id)[0].action == "document deleted"
+
+
+@pytest.mark.parametrize("key", ["none.md", "%00", "%ff", "a/../b", "", "Leave", "x" * 5000])
+def test_a_document_that_is_not_there(program: TestClient, work: Work, key: str) -> None:
+    """A title is no key; any other key is not found, in words, and nothing is deleted."""
+    send(program, work, LEAVE)
+    for response in (
+        program.get(f"/api/documents/{key}"),
+        program.delete(f"/api/documents/{key}"),
+    ):
+        assert response.status_code == 404
+        assert response.json()["error"].startswith("There is no")
+    assert len(program.get("/api/documents").json()["documents"]) == 1
+
+
 # --- jobs ----------------------------------------------------------------------------------
 
 
