@@ -1,6 +1,7 @@
 """`footnote ingest`: files and folders into the knowledge base."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.audience import check_audience
 from cli.following import JobFailedError, follow_job
-from cli.runtime import Runtime, open_runtime
+from cli.runtime import Moment, Runtime, actor, open_runtime
 from cli.show import counted, print_json
-from core.errors import FootnoteError, NotFoundError
+from core.errors import ConfigurationError, FootnoteError, NotFoundError
+from ingestion.changes import in_one_line
 from ingestion.errors import display_name, printable
-from ingestion.ingest import Ingester, media_type
-from ingestion.jobs import run_file_job, submit_file
+from ingestion.ingest import NOTHING_GIVEN, Given, Ingester, media_type
+from ingestion.jobs import NOBODY, Sender, run_file_job, submit_file
 from ingestion.parse import parse
 from ingestion.sniff import refuse_size
 from store.publish import File
@@ -30,13 +32,44 @@ from store.publish import File
     help="Who may read: everyone, external, channel:<id> or group:<id>; repeatable."
     " Default: everyone, or as it was.",
 )
+@click.option(
+    "--document", metavar="KEY", help="The document it is a version of. Default: from the file."
+)
+@click.option("--title", help="Its title. Default: from the file.")
+@click.option(
+    "--effective-from",
+    type=Moment(day_ends=False),
+    help="In force from then. Default: from the file, or now.",
+)
+@click.option(
+    "--effective-to", type=Moment(day_ends=False), help="Until then. Default: from the file."
+)
+@click.option("--author", help="Who wrote or sends it. Default: you.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def ingest(paths: tuple[Path, ...], audience: tuple[str, ...], as_json: bool) -> None:
-    """Add the files or folders at PATHS: Markdown, HTML and plain text."""
+def ingest(
+    paths: tuple[Path, ...],
+    audience: tuple[str, ...],
+    document: str | None,
+    title: str | None,
+    effective_from: datetime | None,
+    effective_to: datetime | None,
+    author: str | None,
+    as_json: bool,
+) -> None:
+    """Add the files or folders at PATHS as versions of their documents.
+
+    Markdown, HTML, text, PDF, DOCX, ODT, CSV and EML; PPTX and XLSX with the extra "formats".
+    What a file holds tells how it is read, whatever its name.
+    """
     check_audience(audience)
+    given = Given(document, title, effective_from, effective_to)
     files = list(find_files(paths))
+    refuse_one_name_for_many(given, files)
+    sender = Sender(author=author or actor())
     with open_runtime() as runtime:
-        outcomes = ingest_files(runtime, files, audience or None, quiet=as_json)
+        outcomes = ingest_files(
+            runtime, files, audience or None, given=given, sender=sender, quiet=as_json
+        )
     failed = [outcome for outcome in outcomes if "error" in outcome]
     if as_json:
         print_json({"files": outcomes})
@@ -44,6 +77,15 @@ def ingest(paths: tuple[Path, ...], audience: tuple[str, ...], as_json: bool) ->
         click.echo(totals(outcomes))
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def refuse_one_name_for_many(given: Given, files: Sequence[object]) -> None:
+    """Keep files from becoming versions of one another. Raises ConfigurationError."""
+    if len(files) > 1 and (given.document or given.title):
+        option = "--document" if given.document else "--title"
+        raise ConfigurationError(
+            f"{option} names one document, and these are {len(files)} files; give one at a time."
+        )
 
 
 def find_files(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
@@ -87,6 +129,8 @@ def ingest_files(
     files: Sequence[tuple[Path, str]],
     audience: Sequence[str] | None,
     *,
+    given: Given = NOTHING_GIVEN,
+    sender: Sender = NOBODY,
     quiet: bool = False,
     lines: bool = True,
 ) -> list[dict[str, Any]]:
@@ -101,7 +145,7 @@ def ingest_files(
         twins = unnamed_twins(files)
         for path, name in files:
             progress.update(task, description=name[-40:])
-            outcome = twins.get(path) or _ingest_one(runtime, path, name, audience)
+            outcome = twins.get(path) or _ingest_one(runtime, path, name, audience, given, sender)
             outcomes.append(outcome)
             if lines or "error" in outcome:
                 console.print(summary(outcome), markup=False, highlight=False, soft_wrap=True)
@@ -146,12 +190,19 @@ def _names_no_document(path: Path, name: str) -> bool:
 
 
 def _ingest_one(
-    runtime: Runtime, path: Path, name: str, audience: Sequence[str] | None
+    runtime: Runtime,
+    path: Path,
+    name: str,
+    audience: Sequence[str] | None,
+    given: Given,
+    sender: Sender,
 ) -> dict[str, Any]:
     try:
         refuse_size(display_name(name), path.stat().st_size)
         file = File(name, media_type(name), path.read_bytes())
-        job_id = submit_file(runtime.engine, runtime.workspace_id, file, audience)
+        job_id = submit_file(
+            runtime.engine, runtime.workspace_id, file, audience, given=given, sender=sender
+        )
         return run_or_follow(runtime, name, job_id)
     except FootnoteError as error:
         return {"file": name, "error": str(error)}
@@ -191,10 +242,18 @@ def summary(outcome: dict[str, Any]) -> str:
         f"  ✓ {outcome['file']}: version {outcome['version']} of {outcome['title']},"
         f" in force from {outcome['effective_from'][:10]}, {embedded}{now}"
     )
-    said = list(outcome["warnings"])
+    said = [*changed_sections(outcome), *outcome["warnings"]]
     if outcome["hidden_characters"]:
         said.append(f"{outcome['hidden_characters']} characters nobody could see were left out")
     return "\n".join([line, *(f"      {warning}" for warning in said)])
+
+
+def changed_sections(outcome: dict[str, Any]) -> Iterator[str]:
+    """Say what a new version changed: "changed: Sale items (14 → 30 days)"."""
+    summaries = [change["summary"] for change in outcome.get("changes", ())]
+    if summaries:
+        told = in_one_line(summaries, outcome.get("sections_changed", 0))
+        yield f"changed: {printable(told)}"
 
 
 def totals(outcomes: Sequence[dict[str, Any]]) -> str:

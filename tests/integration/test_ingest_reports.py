@@ -23,7 +23,8 @@ def test_another_audience_is_told(words: str, ingester: Ingester) -> None:
     report = ingester.ingest(markdown("rules.md", f"# Rules\n\n{words}"), ["group:BOARD"])
     assert report.is_new is (words != "Be kind.")
     assert report.audience == ("group:BOARD",)
-    assert summary(report.to_json()).endswith("audience now group:BOARD")
+    line = summary(report.to_json()).splitlines()[0]
+    assert line.endswith("audience now group:BOARD")
 
 
 @pytest.mark.parametrize("audience", [None, ["everyone"]], ids=["not given", "the same"])
@@ -33,3 +34,26 @@ def test_a_kept_audience_is_not_told(audience: list[str] | None, ingester: Inges
         report = ingester.ingest(markdown("rules.md", "# Rules\n\nBe kind."), audience)
         assert report.audience == ()
         assert "audience" not in summary(report.to_json())
+
+
+def test_what_changed_is_told_against_the_version_that_is_replaced(ingester: Ingester) -> None:
+    """Which is the one before it in time, not the one that came before it; a first has none."""
+    rules = "---\neffective_from: {}\n---\n# Rules\n\n## Leave\n\nEveryone gets {} days."
+    told = [
+        ingester.ingest(markdown("rules.md", rules.format(since, days))).to_json()
+        for since, days in (("2020-01-01", 10), ("2030-01-01", 30), ("2025-01-01", 20))
+    ]
+    assert [report["changes"] for report in told[:1]] == [[]]
+    assert [report["changes"][0]["summary"] for report in told[1:]] == [
+        "Leave (10 → 30 days)",
+        "Leave (10 → 20 days)",
+    ]
+    assert told[2]["changes"][0]["added"] == ["Everyone gets 20 days."]
+    assert "\n      changed: Leave (10 → 20 days)" in summary(told[2])
+
+
+def test_a_document_that_reads_the_same_changed_nothing(ingester: Ingester) -> None:
+    """There is no new version to tell of."""
+    ingester.ingest(markdown("rules.md", "# Rules\n\nBe kind."))
+    report = ingester.ingest(markdown("rules.md", "# Rules\n\nBe *kind*."))
+    assert (report.is_new, report.changes) == (False, ())

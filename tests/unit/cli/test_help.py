@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from cli.__main__ import COMMANDS, footnote
 
 INNER = ["eval retrieval", "eval answers", "members set", "members show"]
+INNER += [f"documents {name}" for name in ("list", "show", "history", "diff", "restore", "delete")]
 INNER += ["tokens create", "tokens list", "tokens revoke"]
 SERVICES = ["up", "web", "worker", "bot"]  # they print no result
 CONTEXT = click.Context(footnote)

@@ -6,8 +6,9 @@ import click
 import pytest
 
 from cli.audience import check_audience
-from cli.ingest import find_files, summary, totals
-from core.errors import NotFoundError
+from cli.ingest import find_files, refuse_one_name_for_many, summary, totals
+from core.errors import ConfigurationError, NotFoundError
+from ingestion.ingest import NOTHING_GIVEN, Given
 
 DONE = {
     "file": "a.md",
@@ -88,3 +89,24 @@ def test_other_principals_are_refused(principal: str) -> None:
     """A misspelt audience would hide a document from everybody."""
     with pytest.raises(click.BadParameter, match="everyone"):
         check_audience([principal])
+
+
+def test_what_a_version_changed_is_told_below_its_line() -> None:
+    """Section by section, with how many more there are where only some are kept."""
+    changes = [{"summary": "Sale items (14 → 30 days)"}, {"summary": "Faulty goods (wording)"}]
+
+    told = summary(DONE | {"changes": changes, "sections_changed": 60}).splitlines()
+
+    assert (
+        told[1] == "      changed: Sale items (14 → 30 days), Faulty goods (wording) and 58 more"
+    )
+    assert "changed" not in summary(DONE | {"changes": [], "sections_changed": 0})
+
+
+@pytest.mark.parametrize("given", [Given(document="returns"), Given(title="Returns")])
+def test_one_name_is_for_one_file(given: Given) -> None:
+    """Several files with one key would be versions of each other by accident."""
+    refuse_one_name_for_many(given, ["a.md"])
+    refuse_one_name_for_many(NOTHING_GIVEN, ["a.md", "b.md"])
+    with pytest.raises(ConfigurationError, match=r"these are 2 files; give one at a time"):
+        refuse_one_name_for_many(given, ["a.md", "b.md"])

@@ -38,6 +38,12 @@ def test_a_day_counts_to_its_end(written: str, moment: datetime) -> None:
     assert Moment().convert(written, None, None) == moment
 
 
+def test_a_day_can_be_meant_from_its_start() -> None:
+    """As a file's front matter has it: what begins on a day begins with it."""
+    begin = Moment(day_ends=False).convert("2025-06-01", None, None)
+    assert begin == datetime(2025, 6, 1, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("written", ["", "soon", "2025-13-01", "01.06.2025", "2025-02-30"])
 def test_what_is_no_date_is_refused(written: str) -> None:
     """The sentence shows how a date is written."""
