@@ -15,10 +15,11 @@ from ingestion.parse.pdf_blocks import (
 from ingestion.parse.pdf_dates import effective_date
 from ingestion.parse.pdf_file import Bookmark, bookmarks, info_title, open_page, open_pdf
 from ingestion.parse.pdf_glyphs import UNKNOWN, repair
+from ingestion.parse.pdf_grids import ruled_rows
 from ingestion.parse.pdf_headings import bookmarked_lines, set_levels
 from ingestion.parse.pdf_hyphens import Hyphens, ends_in_hyphen
 from ingestion.parse.pdf_lines import Cell, Line, in_reading_order, page_lines
-from ingestion.parse.pdf_marks import bullet, key_letters
+from ingestion.parse.pdf_marks import LEADER, bullet, key_letters
 from ingestion.parse.pdf_page import Cmaps, read_page
 from ingestion.parse.pdf_running import without_running_lines
 from ingestion.parse.pdf_tables import with_tables
@@ -61,7 +62,9 @@ def parse_pdf(name: str, data: bytes) -> tuple[CanonicalWriter, Head]:
         source.add(page.number, page.units)
     writer = CanonicalWriter(source)
     writer.hidden = sum(page.hidden for page in pages)
-    rows = without_running_lines([(page.height, page_lines(page)) for page in pages])
+    rows = without_running_lines(
+        [(page.height, page_lines(page, *ruled_rows(page))) for page in pages]
+    )
     lines = [in_reading_order(page_rows) for page_rows in rows]
     _write(lines, marks, writer)
     warnings = (*_scan_warning(pages), *_dropped_warning(dropped))
@@ -133,7 +136,7 @@ def _write(
     tables = 0
     for lines in pages:
         items = with_tables(lines, tables)
-        tables += len(lines)
+        tables += 2 * len(lines)
         found += passages(items, heads, usual)
     found = joined_over_pages(found, usual)
     set_levels(found, usual)
@@ -188,8 +191,22 @@ def _cells_pieces(page: int, cells: Sequence[Cell]) -> Iterator[Piece]:
         for run in cell.runs:
             if before is not None and _parted(before, run):
                 yield " ", None
-            yield from pieces(page, run)
+            for piece in pieces(page, run):
+                yield from _without_leaders(piece)
             before = run
+
+
+def _without_leaders(piece: Piece) -> Iterator[Piece]:
+    """Leave out the dots between a heading and its page's number, and lines to write on."""
+    text, at = piece
+    start = 0
+    for match in LEADER.finditer(text):
+        if start < match.start():
+            yield text[start : match.start()], None if at is None else at + start
+        yield " ", None
+        start = match.end()
+    if start < len(text):
+        yield text[start:], None if at is None else at + start
 
 
 def _parted(before: Run, run: Run) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from ingestion.parse.pdf_lines import Line
-from ingestion.parse.pdf_marks import bullet, number
+from ingestion.parse.pdf_marks import bullet, is_contents, number
 from ingestion.parse.pdf_tables import TableRow
 from store.documents import BlockKind
 
@@ -159,7 +159,7 @@ def _begins(current: list[Line], line: Line, right: float) -> bool:
     """Return whether `line` begins another passage than the lines right above it."""
     before = current[-1]
     text = line.words
-    if bullet(text):
+    if bullet(text) or is_contents(text) or is_contents(before.words):
         return True
     if number(text) and (is_broken(before, line, right) or _ends(before) or _under(current, line)):
         return True

@@ -5,7 +5,7 @@ filled with wrapped text. A table has such stripes too, but its sides are not fi
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -53,6 +53,8 @@ class Line:
     italic: bool  # all of it
     column: int = 0  # on its page, in reading order
     turned: bool = False
+    grid: list[list[Cell]] | None = None  # the cells of a ruled table's row, by column
+    table: int = 0  # on its page, if it is such a row
 
     @property
     def runs(self) -> list[Run]:
@@ -65,11 +67,23 @@ class Line:
         return " ".join(cell.text.strip() for cell in self.cells)
 
 
-def page_lines(page: PageText) -> list[Line]:
-    """Return a page's visible lines from top to bottom, over all columns."""
-    upright = [run for run in page.runs if run.turn == 0]
+def page_lines(
+    page: PageText, ruled: Sequence[Line] = (), used: Collection[int] = ()
+) -> list[Line]:
+    """Return a page's visible lines from top to bottom, over all columns.
+
+    `ruled` has the rows of ruled tables, `used` the runs (by id) that stand in them.
+    """
+    upright = [run for run in page.runs if run.turn == 0 and id(run) not in used]
     turned = [run for run in page.runs if run.turn != 0]
-    rows = [make_line(page.number, row) for row in _rows(upright)]
+    rows = [make_line(page.number, row) for row in gathered_rows(upright)]
+    tops: dict[int, float] = {}
+    for line in ruled:
+        tops[line.table] = min(line.base, tops.get(line.table, line.base))
+    # A table stays together, whatever stands beside it.
+    rows = sorted(
+        [*ruled, *rows], key=lambda line: line.base if line.grid is None else tops[line.table]
+    )
     return rows + [_turned_line(page.number, runs) for runs in _by_line(turned)]
 
 
@@ -80,7 +94,7 @@ def _by_line(runs: Iterable[Run]) -> list[list[Run]]:
     return list(grouped.values())
 
 
-def _rows(runs: list[Run]) -> list[list[Run]]:
+def gathered_rows(runs: list[Run]) -> list[list[Run]]:
     """Gather runs that stand on one base line, from top to bottom."""
     strips = [strip for line in _by_line(runs) for strip in _strips(line)]
     strips.sort(key=_base)

@@ -19,6 +19,14 @@ _SECTION = re.compile(
     r"(\d{1,3}(?:\.\d{1,3})*)\.?(?=\s|$)",
     re.IGNORECASE,
 )
+# Dots that lead the eye to a page's number, and lines to write on.
+LEADER = re.compile(r"(?:[.·…_]\s?){5,}")
+_CONTENTS = re.compile(r".*\w\W*?(?:[.·…]\s?){4,}\s*\w{1,6}\s*")
+
+
+def is_contents(text: str) -> bool:
+    """Return whether a line is an entry of a table of contents: words, dots, a number."""
+    return _CONTENTS.fullmatch(text) is not None
 
 
 def bullet(text: str) -> int:

@@ -1,8 +1,8 @@
 """Tables of a PDF page: lines whose cells stand under each other, as rows."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ingestion.parse.pdf_lines import Cell, Line
 from ingestion.parse.pdf_marks import is_marker
@@ -11,8 +11,8 @@ MIN_ROWS = 3  # of several cells, without rules between them
 MIN_COLUMN_GAP = 0.6  # of the font's size
 MAX_ROW_GAP = 3.5  # of the font's size, between the base lines of neighbouring lines
 MIN_SHARE = 0.6  # of a table's lines that have several cells
-
-_LEADER = re.compile(r"(?:\s?[.·…_]){4,}\s*$|(?:\s?[.·…]){4,}\s*(?=\w+\s*$)")
+TIGHT = 1.25  # times the smallest distance between lines: those of one row, if others are LOOSE
+LOOSE = 1.5
 
 
 @dataclass
@@ -30,7 +30,13 @@ def with_tables(lines: Sequence[Line], first_table: int) -> list[Line | TableRow
     found: list[Line | TableRow] = []
     table = first_table
     index = 0
+    ruled = first_table + len(lines)  # beyond the numbers of tables without rules
     while index < len(lines):
+        line = lines[index]
+        if line.grid is not None:
+            found.append(TableRow(line.page, line.grid, ruled + line.table, line))
+            index += 1
+            continue
         end = _table_end(lines, index)
         rows = _table_rows(lines[index:end], table) if end - index >= MIN_ROWS else None
         if rows is None:
@@ -51,7 +57,7 @@ def _table_end(lines: Sequence[Line], start: int) -> int:
     last_parted = start
     while end < len(lines):
         before, line = lines[end - 1], lines[end]
-        if line.column != before.column or line.turned:
+        if line.column != before.column or line.turned or line.grid is not None:
             break
         if not 0 < line.base - before.base <= MAX_ROW_GAP * before.size:
             break
@@ -74,15 +80,31 @@ def _table_rows(lines: Sequence[Line], table: int) -> list[Line | TableRow] | No
     columns = _columns(lines)
     if len(columns) < 2 or sum(_parted(line) for line in lines) < MIN_SHARE * len(lines):
         return None
+    placed_lines = [_placed(line, columns) for line in lines]
+    wrapped = _wrapped(lines, placed_lines)
     rows: list[TableRow] = []
-    for line in lines:
-        placed = _placed(line, columns)
-        if rows and _continues(placed):
+    for index, (line, placed) in enumerate(zip(lines, placed_lines, strict=True)):
+        if rows and (index in wrapped or _continues(placed)):
             for cell, more in zip(rows[-1].cells, placed, strict=True):
                 cell += more
         else:
             rows.append(TableRow(line.page, placed, table, line))
     return list(rows) if len(rows) > 1 else None
+
+
+def _wrapped(lines: Sequence[Line], placed: Sequence[list[list[Cell]]]) -> set[int]:
+    """Return which lines stand so near under others that they carry on their cells.
+
+    That can be told only where rows are further apart, and no filled row stands as near.
+    """
+    steps = [line.base - before.base for before, line in pairwise(lines)]
+    tight = {index for index, step in enumerate(steps, 1) if step <= TIGHT * min(steps)}
+    if max(steps) < LOOSE * min(steps):
+        return set()
+    full = len(placed[0]) - (len(placed[0]) > 2)
+    if any(sum(map(bool, placed[index])) >= full for index in tight):
+        return set()
+    return tight
 
 
 def _continues(placed: list[list[Cell]]) -> bool:
