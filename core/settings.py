@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from os import pathsep
 from pathlib import Path
 from typing import Literal
 
@@ -61,6 +62,9 @@ class Settings(BaseSettings):
     source_hosts: str | None = Field(
         None, validation_alias=AliasChoices("FOOTNOTE_SOURCE_HOSTS")
     )  # hosts in private networks that sources may be read from, e.g. "wiki.corp,10.0.0.7:8080"
+    source_folders: str | None = Field(
+        None, validation_alias=AliasChoices("FOOTNOTE_SOURCE_FOLDERS")
+    )  # folders here of which programs may have parts watched, separated as in PATH
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", validation_alias=AliasChoices("FOOTNOTE_LOG_LEVEL")
     )  # in any case
@@ -104,6 +108,12 @@ class Settings(BaseSettings):
         """The hosts in private networks that sources may be read from, in lower case."""
         written = (self.source_hosts or "").lower().split(",")
         return frozenset(host.strip() for host in written if host.strip())
+
+    @property
+    def open_folders(self) -> tuple[Path, ...]:
+        """The folders of which programs may have parts watched over HTTP; none unless named."""
+        named = (self.source_folders or "").split(pathsep)
+        return tuple(Path(folder.strip()) for folder in named if folder.strip())
 
     @property
     def has_model(self) -> bool:
