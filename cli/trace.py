@@ -31,6 +31,8 @@ def trace_lines(answer: Answer) -> Iterator[str]:
     yield f"question    {printable(answer.question)}"
     yield f"route       {answer.route} → {answer.outcome}, confidence {kept['confidence']}"
     yield f"answerer    {kept['answerer']}, style {kept['style']}, tokens {kept['tokens']}"
+    for added in kept.get("expanded", ()):
+        yield f"glossary    {printable(added['found'])} → {printable(added['added'])}"
     yield f"in force    {kept['as_of']}, {kept['history_turns']} earlier turns"
     steps = ", ".join(f"{name} {value}" for name, value in kept["milliseconds"].items())
     yield f"ms          {steps}"

@@ -20,6 +20,7 @@ def make_trace(state: State) -> dict[str, Any]:
         "claims_drafted": len(draft.claims) if draft else 0,
         "claims_verified": len(state.get("claims", ())),
         "dropped": list(state.get("dropped", ())),
+        "expanded": [added.to_json() for added in (retrieval.expanded if retrieval else ())],
         "candidates": [
             {
                 "document": passage.candidate.document_key,

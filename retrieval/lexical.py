@@ -57,6 +57,11 @@ def terms(text: str) -> list[str]:
     return list(_stemmer().stemWords(kept))
 
 
+def stem(word: str) -> str:
+    """Return the stem of a case-folded word."""
+    return str(_stemmer().stemWord(word))
+
+
 def term_id(term: str) -> int:
     """Return a stable id in 1 … 999,999,999; two terms share one about once in 10⁹ pairs."""
     return zlib.crc32(term.encode()) % TERM_ID_LIMIT + 1
@@ -79,13 +84,18 @@ def question_terms(question: str, earlier: Sequence[str] = ()) -> dict[int, floa
     weights = {
         term: float(min(n, 2)) for term, n in Counter(map(term_id, terms(question))).items()
     }
-    for back, turn in enumerate(reversed(earlier)):
-        weight = HISTORY_WEIGHT * HISTORY_DECAY**back
-        if back == len(earlier) - 1:
-            weight = max(weight, HISTORY_WEIGHT)
+    for back, turn in enumerate(reversed(earlier), start=1):
+        weight = turn_weight(back, len(earlier))
         for term in set(map(term_id, terms(turn))):
             weights[term] = max(weights.get(term, 0.0), weight)
     return weights
+
+
+def turn_weight(back: int, earlier: int) -> float:
+    """Return what a turn weighs: `back` is 0 for the question and `earlier` for the first turn."""
+    if back == 0:
+        return 1.0
+    return HISTORY_WEIGHT * (1.0 if back == earlier else HISTORY_DECAY ** (back - 1))
 
 
 def inverse_frequencies(

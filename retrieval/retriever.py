@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from core.errors import ConfigurationError
 from retrieval.embeddings import Embedder, Named, Vectors
+from retrieval.glossary import Added, CurrentGlossary
 from retrieval.lexical import question_terms
 from retrieval.ranking import Passage, rank, with_sentences
 from retrieval.sentences import split
@@ -64,11 +65,15 @@ class Background:
 
 @dataclass(frozen=True)
 class Retrieval:
-    """What was found for a question: passages best first, and the sentences of the best ones."""
+    """What was found for a question: passages best first, and the sentences of the best ones.
+
+    `expanded` is what the glossary added to the question; it changes the search alone.
+    """
 
     passages: tuple[Passage, ...]
     sentences: tuple[Sentence, ...]
     background: Background = Background()
+    expanded: tuple[Added, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -87,6 +92,7 @@ class Retriever:
         self._workspace_id = workspace_id
         self._embedder = embedder
         self._named = named
+        self._glossary = CurrentGlossary(engine, workspace_id)
         self._sentence_vectors: dict[tuple[str, str], NDArray[np.float32]] = {}  # oldest first
         self._lock = Lock()
 
@@ -122,8 +128,9 @@ class Retriever:
         limit: int,
     ) -> Retrieval:
         embedder = self._embedder_of(space)
-        spoken = [question, *reversed(earlier[-HISTORY_TURNS:])]
-        asked, in_conversation = embedder.embed([question, "\n".join(spoken)])
+        wanted = self._glossary.now().expand(question, earlier)
+        spoken = [wanted.question, *reversed(wanted.earlier[-HISTORY_TURNS:])]
+        asked, in_conversation = embedder.embed([wanted.question, "\n".join(spoken)])
         candidates = search(
             self._engine,
             self._workspace_id,
@@ -131,11 +138,15 @@ class Retriever:
             access,
             as_of,
             in_conversation,
-            question_terms(question, earlier),
+            wanted.joined(question_terms(question, earlier)),
         )
         passages = rank(candidates)
         sentences = self._sentences(embedder, passages[:SENTENCE_PASSAGES], asked, in_conversation)
-        return replace(_ranked(passages, sentences, limit), background=Background.of(candidates))
+        return replace(
+            _ranked(passages, sentences, limit),
+            background=Background.of(candidates),
+            expanded=wanted.added,
+        )
 
     def _embedder_of(self, space: EmbeddingSpace) -> Embedder:
         """Return what embeds questions for a space."""
