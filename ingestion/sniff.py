@@ -2,13 +2,16 @@
 
 import codecs
 import re
-from dataclasses import dataclass
+import zipfile
+from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Literal
 
 from ingestion.errors import (
     BinaryFileError,
     EmptyFileError,
     FileTooLargeError,
+    ProtectedFileError,
     UndecodableFileError,
     UnsupportedFileError,
     display_name,
@@ -20,6 +23,7 @@ BinaryKind = Literal["pdf", "docx", "pptx", "xlsx", "odt"]
 MAX_TEXT_SIZE = 20 * 1024 * 1024  # bytes of a Markdown, HTML or text file
 MAX_FILE_SIZE = 100 * 1024 * 1024  # bytes of any file
 SNIFFED = 4096  # characters or bytes looked at to tell a type
+MAX_DIRECTORY = 20_000  # entries of a ZIP file's directory that are looked at
 MAX_CONTROL_SHARE = 0.05  # of control characters in text
 MAX_ACCENTED_SHARE = 0.3  # of letters outside ASCII, in text read as Windows-1252
 
@@ -66,7 +70,8 @@ _PACKAGES: tuple[tuple[bytes, BinaryKind], ...] = (
     (b"xl/", "xlsx"),
     (b"ppt/", "pptx"),
 )
-"""What stands uncompressed in a ZIP file of that kind: its type, or the names of its parts."""
+"""What stands uncompressed in a ZIP file of that kind: its type, or the folder of its parts."""
+_DIRECTORY_ENTRY = b"PK\x01\x02"
 _OTHER_PACKAGES = (
     (b"application/vnd.oasis.opendocument", "an OpenDocument file other than a text"),
     (b"application/epub+zip", "an EPUB book"),
@@ -86,16 +91,30 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _EXTENSIONS: dict[str, Kind] = {
     "md": "markdown", "markdown": "markdown", "mdown": "markdown",
     "html": "html", "htm": "html", "xhtml": "html",
-    "txt": "plain", "text": "plain",
+    "txt": "plain", "text": "plain", "csv": "csv", "eml": "email",
 }  # fmt: skip
 # "terms v1.2" and "Policy 3.1 Returns" have no ending; ".env" and "terms.txt~" have one.
 _ENDING = re.compile(r"\.([^\W\d_]\S{0,15})\Z")
-_KIND_NAMES: dict[Kind, str] = {"markdown": "Markdown", "html": "HTML", "plain": "plain text"}
+_KIND_NAMES: dict[Kind, str] = {
+    "markdown": "Markdown", "html": "HTML", "plain": "plain text", "csv": "a table (CSV)",
+    "email": "an e-mail",
+}  # fmt: skip
+_WRITTEN_ENDINGS = frozenset({"md", "markdown", "mdown", "html", "htm", "xhtml", "csv"})
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+_HEADER = re.compile(rb"([A-Za-z][A-Za-z0-9-]*):[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*\r?\n")
+# A memo has "From:" and "Subject:" too; only programs write these.
+_PROGRAM_HEADERS = frozenset(
+    [b"received", b"message-id", b"mime-version", b"return-path", b"content-type"]
+)
+_MAIL_HEADERS = frozenset([b"from", b"to", b"cc", b"subject", b"date", b"sender"])
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A file's characters, what they are, and what a person should know of how they were read."""
+    """A file's characters, what they are, and what a person should know of how they were read.
+
+    An e-mail says itself how each part of it is encoded: its characters are its bytes (Latin-1).
+    """
 
     text: str
     kind: Kind
@@ -118,13 +137,19 @@ def read(name: str, data: bytes) -> Decoded:
     refuse_size(shown, len(data), MAX_TEXT_SIZE)
     _refuse_binary(shown, data)
     _refuse_ending(shown)
+    if is_email(data) and _extension(shown) not in _WRITTEN_ENDINGS:
+        return _with_ending_warning(shown, Decoded(data.decode("latin-1"), "email"))
     text, warnings = _decode(shown, data)
     if not text.strip("\ufeff\x00 \t\r\n\f\v"):
         raise EmptyFileError(f"{shown} is empty; send a file with text in it.")
-    kind = _kind(shown, text)
-    if _EXTENSIONS.get(_extension(shown), kind) != kind:
-        warnings += (f"{shown} holds {_KIND_NAMES[kind]}, whatever its ending says.",)
-    return Decoded(text, kind, warnings)
+    return _with_ending_warning(shown, Decoded(text, _kind(shown, text), warnings))
+
+
+def _with_ending_warning(shown: str, decoded: Decoded) -> Decoded:
+    if _EXTENSIONS.get(_extension(shown), decoded.kind) == decoded.kind:
+        return decoded
+    warning = f"{shown} holds {_KIND_NAMES[decoded.kind]}, whatever its ending says."
+    return replace(decoded, warnings=(*decoded.warnings, warning))
 
 
 def refuse_size(shown: str, size: int, limit: int = MAX_FILE_SIZE) -> None:
@@ -150,12 +175,16 @@ def binary_kind(name: str, data: bytes) -> BinaryKind | None:
     if b"%PDF-" in data[:1024]:
         return "pdf"
     if data.startswith(b"PK\x03\x04"):
-        found = next((kind for part, kind in _OTHER_PACKAGES if part in data[:SNIFFED]), None)
-        if kind := next((kind for part, kind in _PACKAGES if part in data), None):
+        if (kind := _package_kind(data)) is not None:
             return kind
+        found = next((kind for part, kind in _OTHER_PACKAGES if part in data[:SNIFFED]), None)
         if found is None:
             raise BinaryFileError(f"{shown} is a ZIP archive; unpack it and send the files in it.")
     elif data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        if _ENCRYPTED_PACKAGE in data:
+            raise ProtectedFileError(
+                f"{shown} is protected by a password; save it without one and send it again."
+            )
         found = "an old Office document (.doc, .xls or .ppt)"
     elif data.startswith(b"{\\rtf"):
         found = "a rich text (RTF) document"
@@ -167,6 +196,38 @@ def binary_kind(name: str, data: bytes) -> BinaryKind | None:
             " plain text."
         )
     return None
+
+
+def _package_kind(data: bytes) -> BinaryKind | None:
+    """Return what a ZIP file holds, told by the names of its parts, not by files inside them."""
+    if _PACKAGES[0][0] in data[:SNIFFED]:
+        return _PACKAGES[0][1]
+    names = _part_names(data)
+    for folder, kind in _PACKAGES[1:]:
+        if folder in data if names is None else any(n.startswith(folder) for n in names):
+            return kind
+    return None
+
+
+def _part_names(data: bytes) -> list[bytes] | None:
+    """Return the names in a ZIP file's directory, None where it has none that can be read."""
+    if data.count(_DIRECTORY_ENTRY) > MAX_DIRECTORY:
+        return None
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            return [name.encode("utf-8", "replace") for name in archive.namelist()]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        return None
+
+
+def is_email(data: bytes) -> bool:
+    """Return whether this is an e-mail as programs keep it: it opens with their headers."""
+    names: set[bytes] = set()
+    position = 0
+    while (header := _HEADER.match(data, position, SNIFFED * 16)) is not None:
+        names.add(header[1].lower())
+        position = header.end()
+    return bool(names & _PROGRAM_HEADERS) and len(names & _MAIL_HEADERS) >= 2
 
 
 def _refuse_binary(shown: str, data: bytes) -> None:
@@ -194,7 +255,8 @@ def _refuse_ending(shown: str) -> None:
     ending = _extension(shown)
     if ending and ending not in _EXTENSIONS:
         raise UnsupportedFileError(
-            f"{shown} ends in .{ending}, which is not read; save it as Markdown, text or HTML."
+            f"{shown} ends in .{ending}, which is not read; save it as PDF, Word (.docx), "
+            "Markdown, text or HTML."
         )
 
 
@@ -285,7 +347,7 @@ def _kind(shown: str, text: str) -> Kind:
         return "markdown" if _MARKDOWN_START.match(start) else "plain"
     if expected == "plain" and _FRONT_MATTER_START.match(start):
         return "markdown"
-    if expected is not None:
+    if expected is not None and expected != "email":  # an e-mail has been known by its headers
         return expected
     if start.lstrip().startswith("<") and len(_TAG.findall(start)) >= 2:
         return "html"

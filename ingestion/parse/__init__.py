@@ -4,7 +4,9 @@ import importlib
 import re
 from collections.abc import Callable
 
-from ingestion.errors import EmptyFileError, display_name
+from ingestion.errors import EmptyFileError, MissingFormatError, display_name
+from ingestion.parse.csv_table import parse_csv
+from ingestion.parse.email_message import parse_email
 from ingestion.parse.html import parse_html
 from ingestion.parse.markdown import parse_markdown
 from ingestion.parse.plain import parse_plain
@@ -20,6 +22,9 @@ BINARY_PARSERS: dict[BinaryKind, str] = {
     "odt": "ingestion.parse.odt:parse_odt",
 }
 """The function `(name, data) -> (CanonicalWriter, Head)` of each format; loaded when needed."""
+
+_OPTIONAL = {"pptx": "presentations", "openpyxl": "workbooks"}
+"""What is read with a library of the extra `formats`."""
 
 Parser = Callable[[str, bytes], tuple[CanonicalWriter, Head]]
 
@@ -50,7 +55,14 @@ def parse(name: str, data: bytes) -> ParsedDocument:
 
 def _load(place: str) -> Parser:
     module, _, function = place.partition(":")
-    parser: Parser = getattr(importlib.import_module(module), function)
+    try:
+        parser: Parser = getattr(importlib.import_module(module), function)
+    except ModuleNotFoundError as error:
+        if (what := _OPTIONAL.get(error.name or "")) is None:
+            raise
+        raise MissingFormatError(
+            f"Reading {what} needs python3 run.py install formats."
+        ) from error
     return parser
 
 
@@ -59,6 +71,10 @@ def _parse_text(name: str, decoded: Decoded) -> tuple[CanonicalWriter, Head]:
         return parse_html(name, decoded.text)
     if decoded.kind == "markdown":
         return parse_markdown(name, decoded.text)
+    if decoded.kind == "csv":
+        return parse_csv(name, decoded.text)
+    if decoded.kind == "email":
+        return parse_email(name, decoded.text)
     return parse_plain(decoded.text)
 
 

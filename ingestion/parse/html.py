@@ -25,6 +25,19 @@ def parse_html(name: str, source: str) -> tuple[CanonicalWriter, Head]:
     return writer, _page_head(name, values, tree, marks, writer)
 
 
+def write_page(
+    name: str, html: str, writer: CanonicalWriter, *, paged: bool = False
+) -> LexborHTMLParser:
+    """Write the blocks of a page that was made of another format: offsets in it mean nothing.
+
+    `paged`: see `write_tree`. Returns the parsed page. Raises `TooComplexError`.
+    """
+    marks = Marks(html, name)
+    tree = LexborHTMLParser(marks.mark_html(html, Origin([0], [None])))
+    write_tree(tree, marks, writer, paged=paged)
+    return tree
+
+
 def _page_head(
     name: str,
     values: dict[str, str],

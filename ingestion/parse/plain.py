@@ -43,17 +43,20 @@ class _Line:
         return not self.text
 
 
-def parse_plain(source: str) -> tuple[CanonicalWriter, Head]:
-    """Read a text file. Returns the written blocks and its title, if the first line is one."""
+def parse_plain(source: str, *, mapped: bool = True) -> tuple[CanonicalWriter, Head]:
+    """Read a text file. Returns the written blocks and its title, if the first line is one.
+
+    `mapped` is False for text that was taken from another format: places in it mean nothing.
+    """
     source = source.replace("\r\n", "\t\n")
-    reader = _Reader(source)
+    reader = _Reader(source, CanonicalWriter(source if mapped else ""))
     reader.run()
     return reader.writer, Head(title=reader.title)
 
 
 class _Reader:
-    def __init__(self, source: str) -> None:
-        self.writer = CanonicalWriter(source)
+    def __init__(self, source: str, writer: CanonicalWriter) -> None:
+        self.writer = writer
         self.title: str | None = None
         self._source = source
         self._lines = list(_lines(source))

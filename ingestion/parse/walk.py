@@ -32,11 +32,19 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LISTS = frozenset({"ul", "ol", "menu", "dir", "dl"})
 _RAISED = frozenset({"sup", "sub"})
 
+PAGE_BREAK = "page-break"
+"""The class of an `<input>` that a converter writes; its value is the page that begins there."""
 
-def write_tree(tree: LexborHTMLParser, marks: Marks, writer: CanonicalWriter) -> None:
-    """Write the visible blocks of a parsed page, whose text carries `marks`."""
+
+def write_tree(
+    tree: LexborHTMLParser, marks: Marks, writer: CanonicalWriter, *, paged: bool = False
+) -> None:
+    """Write the visible blocks of a parsed page, whose text carries `marks`.
+
+    `paged` says that the page was made of a document with pages, parted by `PAGE_BREAK`.
+    """
     if tree.root is not None:
-        _Walk(tree, marks, writer).run(tree.root)
+        _Walk(tree, marks, writer, paged=paged).run(tree.root)
 
 
 @dataclass
@@ -64,8 +72,12 @@ class _Frame:
 class _Walk:
     """Turns one tree into blocks. Text gathers in `_pieces` until a block's edge is met."""
 
-    def __init__(self, tree: LexborHTMLParser, marks: Marks, writer: CanonicalWriter) -> None:
+    def __init__(
+        self, tree: LexborHTMLParser, marks: Marks, writer: CanonicalWriter, *, paged: bool
+    ) -> None:
         self._marks = marks
+        self._page = 1 if paged else None
+        self._begun: int | None = None  # the page on which the words gathered so far begin
         self._writer = writer
         self._sheet = StyleSheet(marks.strip(s.text()) for s in tree.css("style"))
         external = tree.css_first("link[rel~=stylesheet]") is not None
@@ -127,6 +139,8 @@ class _Walk:
             self._pieces += self._marks.pieces(attributes.get("alt") or "")
         elif tag == "br":
             self._break()
+        elif self._page is not None and attributes.get("class") == PAGE_BREAK:
+            self._page = _integer(attributes.get("value"), self._page)
         elif tag in _RAISED:
             return _Frame(node, tag, look, self._enter_raised(tag))
         elif tag in _BLOCKS:
@@ -141,6 +155,7 @@ class _Walk:
         pieces = self._marks.pieces(text)
         if any(part.strip() for part, _ in pieces):
             self._breaks = 0
+            self._begun = self._begun or self._page
         self._pieces += pieces
 
     def _count_hidden(self, node: LexborNode) -> None:
@@ -283,27 +298,29 @@ class _Walk:
     def _flush(self, kind: BlockKind | None = None) -> None:
         """Write what has gathered as one block (a line of code at a time)."""
         pieces, self._pieces = self._pieces, []
+        page, self._begun = self._begun, None
         self._breaks = 0
         if not pieces:
             return
         if kind == "table_row":
-            self._writer.add(kind, pieces, group=("table", self._tables[-1]))
+            self._writer.add(kind, pieces, group=("table", self._tables[-1]), page=page)
         elif self._heading:
             pieces, self._marker = self._marked(pieces), ""
-            self._writer.add("heading", pieces, level=self._heading)
+            self._writer.add("heading", pieces, level=self._heading, page=page)
         elif self._lists:
-            self._write_item(pieces)
+            self._write_item(pieces, page)
         elif self._code is not None:
             for line in lines_of(pieces):
-                self._writer.add("code", line, group=("code", self._code))
+                self._writer.add("code", line, group=("code", self._code), page=page)
         else:
-            self._writer.add("paragraph", pieces)
+            self._writer.add("paragraph", pieces, page=page)
 
-    def _write_item(self, pieces: list[Piece]) -> None:
+    def _write_item(self, pieces: list[Piece], page: int | None) -> None:
         items = self._lists[-1]
         group = ("list", items.group)
         for line in lines_of(pieces) if self._code is not None else [pieces]:
-            if self._writer.add("list_item", self._marked(line), level=items.depth, group=group):
+            marked = self._marked(line)
+            if self._writer.add("list_item", marked, level=items.depth, group=group, page=page):
                 self._marker = ""
 
     def _marked(self, pieces: list[Piece]) -> list[Piece]:

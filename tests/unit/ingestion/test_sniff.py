@@ -136,7 +136,7 @@ def test_a_page_may_declare_its_encoding() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a.json", "a.CSV", "a.py", "a.yaml", "a.xml", "a.log", "a.mdx", "a.docx", "a.md.bak", "a.md~",
+    ["a.json", "a.tsv", "a.py", "a.yaml", "a.xml", "a.log", "a.mdx", "a.docx", "a.md.bak", "a.md~",
      ".env", "a.tar.b"],
 )  # fmt: skip
 def test_data_and_code_are_refused_by_their_ending(name: str) -> None:
@@ -145,7 +145,8 @@ def test_data_and_code_are_refused_by_their_ending(name: str) -> None:
         parse(name, b"# Title\n\nWords: yes")
     ending = name.rpartition(".")[2].lower()
     assert str(refusal.value) == (
-        f"{name} ends in .{ending}, which is not read; save it as Markdown, text or HTML."
+        f"{name} ends in .{ending}, which is not read; save it as PDF, Word (.docx), Markdown,"
+        " text or HTML."
     )
 
 
