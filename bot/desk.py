@@ -120,6 +120,8 @@ class Desk:
 
     def _messages(self, asked: Asked) -> tuple[Message, ...]:
         incoming = asked.incoming
+        if incoming.problem is not None:
+            return plain(incoming.problem)
         if not incoming.text:
             return plain(HELP)
         answer = self._answerer.answer(
@@ -129,10 +131,11 @@ class Desk:
                 user_id=incoming.user,
                 access=self._people.access(asked.client, incoming),
                 event_key=incoming.event_key,
+                as_of=incoming.as_of,
             )
         )
         log.info("question answered", key=incoming.event_key, outcome=answer.outcome, id=answer.id)
-        return render(answer)
+        return render(answer, incoming.as_of)
 
     def _too_late(self, asked: Asked) -> None:
         reference = reference_id()

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 Body = dict[str, Any]
@@ -20,6 +21,7 @@ class Incoming:
     will see the answer; `shared` that the event itself says other organisations see the channel;
     `command` that it was not a message, so that `ts` is only a name and no thread can follow.
     An empty `text` asks for help. `event_id` is the delivery's, the same on every retry.
+    `as_of` asks for what was in force then; `problem` is said instead of an answer.
     """
 
     team: str
@@ -32,6 +34,8 @@ class Incoming:
     private: bool = False
     shared: bool = False
     command: bool = False
+    as_of: datetime | None = None
+    problem: str | None = None
 
     @property
     def thread(self) -> str:

@@ -36,7 +36,8 @@ HELP = (
     "Ask me about the company's policies, and I answer with the exact words that support it.\n"
     "In a channel, mention me with your question and ask on in the thread by mentioning me "
     "again; in a direct message, just write. "
-    "/cite followed by a question answers so that only you can see it."
+    "/cite followed by a question answers so that only you can see it, and with as of 1 June 2025 "
+    "at its end from what was in force on that day."
 )
 
 
@@ -48,8 +49,11 @@ class Message:
     blocks: tuple[Block, ...]
 
 
-def render(answer: Answer) -> tuple[Message, ...]:
-    """Return the messages that show an answer, in order: at least one, nothing left out."""
+def render(answer: Answer, as_of: datetime | None = None) -> tuple[Message, ...]:
+    """Return the messages that show an answer, in order: at least one, nothing left out.
+
+    `as_of` is told where the question was about another day.
+    """
     words = _words(answer)
     blocks = paragraphs(text(words))
     if answer.outcome == "refused" and answer.closest:
@@ -57,6 +61,8 @@ def render(answer: Answer) -> tuple[Message, ...]:
     blocks += bullets([choice for choice in map(clean, answer.choices) if choice.strip()])
     if answer.citations:
         blocks += [divider(), *(block for c in answer.citations for block in _footnote(c))]
+    if as_of is not None:
+        blocks += notes(f"As of {day(as_of)}.")
     if answer.note:
         blocks += notes(clean(answer.note))
     return _packed(words, blocks)

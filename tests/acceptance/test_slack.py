@@ -103,6 +103,27 @@ def test_cite_answers_only_the_asker(slack: SlackServer, answerer: Answerer) -> 
     assert answerer.asked[0].conversation is None
 
 
+@pytest.mark.usefixtures("bot")
+def test_cite_answers_from_what_was_in_force_on_a_day(
+    slack: SlackServer, answerer: Answerer
+) -> None:
+    """The day at a question's end is asked for, and the reply names it; an unread one is told."""
+    asked = slack.slash("/cite", "sale items? as of 1 June 2025", slack.general, slack.alice)
+    asked.wait_for_posts()
+    (seen,) = slack.ephemerals(slack.general, slack.alice)
+    assert "As of 1 Jun 2025." in words(seen)
+    (question,) = answerer.asked
+    assert question.text == "sale items?"
+    assert question.as_of is not None
+    assert question.as_of.date().isoformat() == "2025-06-01"
+
+    (post,) = slack.slash(
+        "/cite", "sale? as of last week", slack.general, slack.bob
+    ).wait_for_posts()
+    assert "“last week”" in post.text
+    assert len(answerer.asked) == 1
+
+
 @pytest.mark.parametrize("text", ["", "  ", "help", "Help"])
 @pytest.mark.usefixtures("bot")
 def test_cite_alone_explains_itself(slack: SlackServer, answerer: Answerer, text: str) -> None:
