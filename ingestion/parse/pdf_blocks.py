@@ -15,6 +15,8 @@ MORE_LEADING = 0.25  # of the font's size, beyond the usual: a new paragraph
 INDENT = 0.8  # of the font's size
 USUAL_SHARE = 0.15  # of all distances between lines: the smallest so frequent is the usual one
 SAME_SIZE = 0.1  # of the font's size
+FOOTNOTE_SIZE = 0.93  # of the body's font size
+MAX_FOOTNOTES = 8  # passages at the end of a page
 MAX_HEADING_CHARS = 200
 MAX_BOLD_HEADING_CHARS = 120
 _SENTENCE_END = (".", "!", "?", "…", ".”", ".’", ".)", '."')
@@ -22,6 +24,9 @@ _CLAUSE_END = (",", ";", ":")
 _LINKING_WORDS = frozenset(
     "a an and at by for from in of on or the to with und oder der die das von et ou de la".split()
 )
+
+
+Place = tuple[int, int]  # page, column
 
 
 @dataclass
@@ -58,7 +63,8 @@ class Fabric:
     size: float
     leading: float  # of the font's size
     bold: bool  # whether so much is bold that it tells nothing
-    rights: dict[tuple[int, int], float] = field(default_factory=dict)  # of (page, column)
+    lefts: dict[Place, float] = field(default_factory=dict)
+    rights: dict[Place, float] = field(default_factory=dict)
 
 
 def fabric(pages: Sequence[Sequence[Line]]) -> Fabric:
@@ -66,7 +72,8 @@ def fabric(pages: Sequence[Sequence[Line]]) -> Fabric:
     sizes: Counter[float] = Counter()
     leadings: Counter[float] = Counter()
     bold = chars = 0
-    rights: dict[tuple[int, int], float] = defaultdict(float)
+    lefts: dict[Place, float] = defaultdict(lambda: float("inf"))
+    rights: dict[Place, float] = defaultdict(float)
     for lines in pages:
         for line in lines:
             length = len(line.words)
@@ -74,6 +81,7 @@ def fabric(pages: Sequence[Sequence[Line]]) -> Fabric:
             chars += length
             bold += length * line.bold
             place = (line.page, line.column)
+            lefts[place] = min(lefts[place], line.left)
             rights[place] = max(rights[place], line.right)
         for before, line in pairwise(lines):
             step = (line.base - before.base) / max(line.size, 1)
@@ -82,7 +90,7 @@ def fabric(pages: Sequence[Sequence[Line]]) -> Fabric:
     usual = USUAL_SHARE * leadings.total()
     leading = min((step for step, count in leadings.items() if count >= usual), default=1.2)
     size = max(sizes, key=lambda s: sizes[s]) if sizes else 11.0
-    return Fabric(size, leading, bold > 0.4 * chars, dict(rights))
+    return Fabric(size, leading, bold > 0.4 * chars, dict(lefts), dict(rights))
 
 
 def passages(
@@ -163,12 +171,25 @@ def _begins(current: list[Line], line: Line, right: float) -> bool:
         return True
     if number(text) and (is_broken(before, line, right) or _ends(before) or _under(current, line)):
         return True
-    if before.bold != line.bold and before.runs[-1].bold != line.runs[0].bold:
+    if _looks_change(before, line):
         return True
     if is_broken(before, line, right):
-        return not (text[:1].islower() or _hangs(before))
+        return not (text[:1].islower() or _hangs(before) or _goes_on_with_number(before, line))
     indented = line.left > before.left + INDENT * line.size and len(current) > 1
     return indented and _ends(before) and not _is_item(current)
+
+
+def _looks_change(before: Line, line: Line) -> bool:
+    """Return whether one of two lines is bold or italic as a whole, and the other is not."""
+    end, start = before.runs[-1], line.runs[0]
+    bold = before.bold != line.bold and end.bold != start.bold
+    return bold or (before.italic != line.italic and end.italic != start.italic)
+
+
+def _goes_on_with_number(before: Line, line: Line) -> bool:
+    text = line.words
+    plain = not (before.bold or line.bold)
+    return plain and text[:1] in "0123456789(" and not _ends(before) and not number(text)
 
 
 def _under(current: list[Line], line: Line) -> bool:
@@ -208,11 +229,23 @@ def joined_over_pages(found: Sequence[Passage], usual: Fabric) -> list[Passage]:
     """Join a paragraph or item that clearly goes on over a page's or column's end."""
     joined: list[Passage] = []
     for passage in found:
-        if joined and _goes_on(joined[-1], passage, usual):
-            joined[-1].lines += passage.lines
+        before = _before_footnotes(joined, passage, usual)
+        if before is not None and _goes_on(before, passage, usual):
+            before.lines += passage.lines
         else:
             joined.append(passage)
     return joined
+
+
+def _before_footnotes(
+    joined: Sequence[Passage], passage: Passage, usual: Fabric
+) -> Passage | None:
+    """Return what stands before a passage, but for footnotes at the end of the page before."""
+    for before in reversed(joined[-MAX_FOOTNOTES:]):
+        small = before.first.size < FOOTNOTE_SIZE * usual.size <= passage.first.size
+        if not small or before.first.page == passage.first.page:
+            return before
+    return None
 
 
 def _goes_on(before: Passage, passage: Passage, usual: Fabric) -> bool:

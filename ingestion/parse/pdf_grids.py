@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from ingestion.parse.pdf_lines import Cell, Line, gathered_rows, make_line
@@ -15,8 +16,9 @@ MIN_WIDE = 12.0  # points of a level line
 MIN_HIGH = 5.0  # points of an upright one
 MAX_RULES = 6_000  # of a page; more is a drawing
 MIN_SPAN = 0.5  # of a table's width or height that the lines between rows or columns take
-MIN_FILLED = 0.4  # of a table's cells that hold words
+MIN_FILLED = 0.3  # of a table's cells that hold words
 MAX_CELL_LINES = 40  # more make a page that is laid out, not a table
+MAX_ONLY_ROW_LINES = 15  # in a table of one row
 MAX_SIDE = 200  # rows or columns
 
 
@@ -30,21 +32,23 @@ class _Stroke(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A ruled table: where its columns and its rows end, from left to right and top to bottom."""
+    """A ruled table: where its rows end, from top to bottom, and the columns of each row."""
 
-    columns: tuple[float, ...]
     rows: tuple[float, ...]
+    columns: tuple[tuple[float, ...], ...]  # of each row: one less than there are ends of rows
+    left: float
+    right: float
 
     def holds(self, run: Run) -> bool:
         """Return whether a run stands in the table."""
         x, y = (run.left + run.right) / 2, (run.top + run.bottom) / 2
-        return self.columns[0] <= x <= self.columns[-1] and self.rows[0] <= y <= self.rows[-1]
+        return self.left <= x <= self.right and self.rows[0] <= y <= self.rows[-1]
 
     def cell_of(self, run: Run) -> tuple[int, int]:
         """Return the row and the column in which a run begins."""
         x = min(run.left + run.size / 4, (run.left + run.right) / 2)
-        y = (run.top + run.bottom) / 2
-        return _slot(self.rows, y), _slot(self.columns, x)
+        row = _slot(self.rows, (run.top + run.bottom) / 2)
+        return row, _slot(self.columns[row], x)
 
 
 def _slot(edges: Sequence[float], place: float) -> int:
@@ -71,23 +75,27 @@ def _rows(page: int, grid: Grid, runs: Sequence[Run], table: int) -> list[Line] 
     for run in runs:
         placed[grid.cell_of(run)].append(run)
     numbers = sorted({row for row, _ in placed})
-    columns = sorted({column for _, column in placed})
-    if len(numbers) < 2 or len(columns) < 2:
+    cells = sum(len(grid.columns[number]) - 1 for number in numbers)
+    if len(placed) < max(2, MIN_FILLED * cells) or cells == len(numbers):
         return None
-    if len(placed) < MIN_FILLED * len(numbers) * len(columns):
-        return None
+    longest = MAX_CELL_LINES if len(numbers) > 1 else MAX_ONLY_ROW_LINES
     rows: list[Line] = []
     for number in numbers:
-        cells = [_cell(page, placed.get((number, column), [])) for column in columns]
-        if max(map(len, cells)) > MAX_CELL_LINES:
+        columns = range(len(grid.columns[number]) - 1)
+        found = [_cell(page, placed.get((number, column), [])) for column in columns]
+        if max(map(len, found)) > longest:
             return None
-        line = make_line(page, [run for (row, _), found in placed.items() if row == number
-                                for run in found])  # fmt: skip
-        line.grid, line.table = cells, table
-        line.cells = [Cell(line.runs, grid.columns[0], grid.columns[-1])]
-        line.left, line.right = grid.columns[0], grid.columns[-1]
-        rows.append(line)
+        rows.append(_row(page, grid, found, table))
     return rows
+
+
+def _row(page: int, grid: Grid, cells: list[list[Cell]], table: int) -> Line:
+    """Return a row as a line over the whole width of the table."""
+    line = make_line(page, [run for cell in cells for part in cell for run in part.runs])
+    line.grid, line.table = cells, table
+    line.cells = [Cell(line.runs, grid.left, grid.right)]
+    line.left, line.right = grid.left, grid.right
+    return line
 
 
 def _cell(page: int, runs: list[Run]) -> list[Cell]:
@@ -160,19 +168,36 @@ def _crossing(
 
 
 def _grid(level: Sequence[_Stroke], upright: Sequence[_Stroke]) -> Grid | None:
-    """Return the table that lines make, if it has several rows and columns."""
-    if len(level) < 3 or len(upright) < 2:
+    """Return the table that lines make, if any of its rows has several columns."""
+    if len(level) < 2 or not upright:
         return None
-    wide = max(stroke.end for stroke in level) - min(stroke.start for stroke in level)
-    high = max(stroke.end for stroke in upright) - min(stroke.start for stroke in upright)
-    rows = _edges(level, wide)
-    columns = _edges(upright, high)
-    if not (3 <= len(rows) <= MAX_SIDE and 3 <= len(columns) <= MAX_SIDE):
+    left, right = _extent(level)
+    top, bottom = _extent(upright)
+    rows = _with_ends(_long_lines(level, right - left), top, bottom)
+    if not 2 <= len(rows) <= MAX_SIDE:
         return None
-    return Grid(tuple(columns), tuple(rows))
+    columns: list[tuple[float, ...]] = []
+    for above, below in pairwise(rows):
+        middle = (above + below) / 2
+        inner = sorted({stroke.across for stroke in upright if stroke.start < middle < stroke.end})
+        columns.append(tuple(_with_ends(inner[:MAX_SIDE], left, right)))
+    if max(map(len, columns)) < 3:
+        return None
+    return Grid(tuple(rows), tuple(columns), left, right)
 
 
-def _edges(strokes: Sequence[_Stroke], whole: float) -> list[float]:
+def _extent(strokes: Sequence[_Stroke]) -> tuple[float, float]:
+    return min(stroke.start for stroke in strokes), max(stroke.end for stroke in strokes)
+
+
+def _with_ends(edges: list[float], first: float, last: float) -> list[float]:
+    """Return edges with those that are not drawn: a table may be open at its sides."""
+    if not edges or edges[0] > first + MIN_HIGH:
+        edges = [first, *edges]
+    return [*edges, last] if edges[-1] < last - MIN_HIGH else edges
+
+
+def _long_lines(strokes: Sequence[_Stroke], whole: float) -> list[float]:
     """Return where lines stand that go over at least half of the table, all pieces together."""
     lengths: dict[float, float] = defaultdict(float)
     for stroke in strokes:

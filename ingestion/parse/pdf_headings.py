@@ -14,18 +14,19 @@ from ingestion.parse.pdf_lines import Line
 from ingestion.parse.pdf_marks import bullet, key_letters, number_depth
 
 LARGER = 1.12  # times the body's font size
+CENTRED = 3  # times the font's size, on both sides of a centred line
 TITLE_LEVEL = 1
 SECTION_LEVEL = 2
 DEEPEST = 6
 MAX_HEADING_LINES = 4
 NEAR_PAGES = 1  # a bookmark may point to the page before its heading
 
-Style = tuple[float, bool, bool]  # size, bold, capitals
+Style = tuple[float, bool, bool, bool]  # size, bold, capitals, italic
 
 
 def style_of(line: Line) -> Style:
     """Return how a line looks, as far as headings are told by it."""
-    return round(line.size * 2) / 2, line.bold, line.words.isupper()
+    return round(line.size * 2) / 2, line.bold, line.words.isupper(), line.italic
 
 
 def bookmarked_lines(
@@ -101,8 +102,18 @@ def looks_like_heading(passage: Passage, usual: Fabric) -> bool:
         return False
     if all(line.bold for line in passage.lines):
         return not usual.bold
+    if all(line.italic and is_centred(line, usual) for line in passage.lines):
+        return True
     letters = sum(c.isalpha() for c in words)
     return words.isupper() and letters >= 5 and passage.kind == "paragraph"
+
+
+def is_centred(line: Line, usual: Fabric) -> bool:
+    """Return whether a short line stands in the middle of its column."""
+    place = (line.page, line.column)
+    left, right = usual.lefts.get(place, line.left), usual.rights.get(place, line.right)
+    before, behind = line.left - left, right - line.right
+    return before > CENTRED * line.size and abs(before - behind) <= 2 * line.size
 
 
 def set_levels(found: Sequence[Passage], usual: Fabric) -> None:
@@ -135,5 +146,5 @@ def _title(heads: Sequence[Passage], found: Sequence[Passage]) -> Passage | None
 def _style_levels(heads: Sequence[Passage], title: Passage | None) -> dict[Style, int]:
     """Give each look a level: larger before smaller, bold before plain."""
     styles = {style_of(passage.first) for passage in heads if passage is not title}
-    ranked = sorted(styles, key=lambda style: (-style[0], not style[1], not style[2]))
+    ranked = sorted(styles, key=lambda style: (-style[0], not style[1], not style[2], style[3]))
     return {style: min(SECTION_LEVEL + rank, DEEPEST) for rank, style in enumerate(ranked)}

@@ -27,6 +27,8 @@ class Hyphens:
         """Return whether the hyphen that ends `before` goes when `after` is joined to it."""
         if before.endswith("\u00ad"):
             return True
+        if any(sign in before.rpartition(" ")[2] for sign in "/@"):
+            return False  # an address
         first, second = _LAST_PART.search(before), _FIRST_PART.match(after)
         if first is None or second is None or not second[0][0].islower():
             return False

@@ -5,14 +5,17 @@ filled with wrapped text. A table has such stripes too, but its sides are not fi
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from ingestion.parse.pdf_marks import is_marker
 from ingestion.parse.pdf_text import CELL_GAP, PageText, Run, letters
 
 SAME_BASE = 0.3  # of the font's size: runs that differ less in height stand on one line
+RAISED = 0.55  # of the font's size, for the sign of a footnote
+SMALL_SIGN = 0.8  # of the other words' size
 MIN_GUTTER = 8.0  # points
 MIN_COLUMN_ROWS = 5
 MIN_FILL = 0.55  # of a column's width: the lines of a column, but not a table's cells
@@ -127,15 +130,27 @@ def _base(runs: list[Run]) -> float:
 
 def _beside(row: list[Run], strip: list[Run]) -> bool:
     """Return whether `strip` stands on the row's line, and not on top of its words."""
-    size = min(_dominant(row).size, _dominant(strip).size)
-    if abs(_base(row) - _base(strip)) > SAME_BASE * size:
+    sizes = sorted((_dominant(row).size, _dominant(strip).size))
+    raised = sizes[0] < SMALL_SIGN * sizes[1]
+    if abs(_base(row) - _base(strip)) > (RAISED * sizes[1] if raised else SAME_BASE * sizes[0]):
         return False
-    slack = size / 4
+    slack = sizes[0] / 4
+    if raised and not _adjacent(row, strip, sizes[1]):
+        return False
     return all(
         run.right <= other.left + slack or run.left >= other.right - slack
         for run in strip
         for other in row
     )
+
+
+def _adjacent(row: list[Run], strip: list[Run], size: float) -> bool:
+    """Return whether a raised sign stands right beside other words."""
+    gaps = (
+        strip[0].left - max(run.right for run in row),
+        min(run.left for run in row) - strip[-1].right,
+    )
+    return -size < max(gaps) <= size / 2
 
 
 def _dominant(runs: list[Run]) -> Run:
@@ -164,7 +179,9 @@ def _turned_line(page: int, runs: list[Run]) -> Line:
 def _line(page: int, cells: list[Cell]) -> Line:
     runs = [run for cell in cells for run in cell.runs]
     main = _dominant(runs)
-    worded = [run for run in runs if any(c.isalnum() for c in run.text)] or runs
+    # The number of a heading or an item often has a look of its own.
+    behind = runs[1:] if len(runs) > 1 and is_marker(runs[0].text) else runs
+    worded = [run for run in behind if any(c.isalnum() for c in run.text)] or runs
     return Line(
         page,
         cells,
@@ -192,17 +209,31 @@ def _ordered(rows: list[Line], columns: int) -> list[Line]:
         return rows
     ordered: list[Line] = []
     column = 0
+    for part in _parts(rows, gutter, columns):
+        base = column
+        for line in part:
+            line.column += base
+            column = max(column, line.column)
+        ordered += part
+        column += 1
+    return ordered
+
+
+def _parts(rows: list[Line], gutter: float, columns: int) -> Iterator[list[Line]]:
+    """Yield a page's parts in reading order: columns, and rows over their whole width."""
+    whole: list[Line] = []
     for crossing, band in _bands(rows, gutter):
         sides = None if crossing else _sides(band, gutter)
-        parts = [band] if sides is None else [_ordered(side, columns - 1) for side in sides]
-        for part in parts:
-            base = column
-            for line in part:
-                line.column += base
-                column = max(column, line.column)
-            ordered += part
-            column += 1
-    return ordered
+        if sides is None:
+            whole += band
+            continue
+        if whole:
+            yield whole
+            whole = []
+        for side in sides:
+            yield _ordered(side, columns - 1)
+    if whole:
+        yield whole
 
 
 def _gutter(rows: list[Line]) -> float | None:

@@ -11,7 +11,7 @@ _BULLET = re.compile(rf"\s*(?:[{_BULLETS}](?:\s+|$)|o\s+(?=[^\W\d_])|[\uf000-\uf
 _TIGHT_BULLET = re.compile(r"\s*[•●▪■➢►\uf0b7]\s*")
 _NUMBER = re.compile(
     r"\s*(?:(?P<dotted>\d{1,3}(?:\.\d{1,3})+)\.?|(?P<number>\d{1,3})[.)]"
-    r"|(?P<letter>[a-zA-Z])[.)]|(?P<roman>[ivxlIVXL]{1,6})[.)]|\((?P<bracket>\w{1,4})\))"
+    r"|(?P<letter>[a-zA-Z])[.)]|(?P<roman>[ivxlIVXL]{1,6})[.)]|\((?P<bracket>\d{1,3}|[a-zA-Z]|[a-z]{2}|[ivxl]{1,6})\))"
     r"(?:\s+|$)"
 )
 _SECTION = re.compile(

@@ -12,10 +12,12 @@ from ingestion.parse.pdf_file import address
 from ingestion.parse.styles import Colour
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points of the page's space
+Point = tuple[float, float]
 Matrix = tuple[float, float, float, float, float, float]
 
 MAX_DEPTH = 12  # of forms within forms
 MAX_OBJECTS = 200_000  # of one page; what comes later is not looked at
+MAX_SEGMENTS = 2_000  # of a path in which the lines of a table are looked for
 MIN_COVER = 2.0  # points; a thinner line covers no letters
 THICK_STROKE = 4.0  # points
 LIGHT = 200  # of 255; thin lines of a light colour may cover letters together
@@ -108,8 +110,8 @@ def _add_path(painting: Painting, order: int, handle: Any, matrix: Matrix) -> No
     thickness = min(box[2] - box[0], box[3] - box[1])
     if thickness < MIN_COVER and (fill.value or stroke.value):
         painting.rules.append(box)
-    elif stroke.value or fill.value:
-        painting.rules += _edges(box)
+    elif stroke.value:
+        painting.rules += _straight_lines(handle, matrix)
     if fill.value:
         colour = fill_colour(handle)
         if thickness >= MIN_COVER or colour is None or min(colour) >= LIGHT:
@@ -118,15 +120,33 @@ def _add_path(painting: Painting, order: int, handle: Any, matrix: Matrix) -> No
         painting.grounds.append(Ground(order, box, None))
 
 
-def _edges(box: Box) -> list[Box]:
-    """Return the four sides of a rectangle as lines."""
-    left, bottom, right, top = box
-    return [
-        (left, top, right, top),
-        (left, bottom, right, bottom),
-        (left, bottom, left, top),
-        (right, bottom, right, top),
-    ]
+def _straight_lines(handle: Any, matrix: Matrix) -> Iterator[Box]:
+    """Yield the level and upright lines of a stroked path: a box has four, a grid many."""
+    count = pdfium.FPDFPath_CountSegments(handle)
+    if count > MAX_SEGMENTS:
+        return
+    x, y = ctypes.c_float(), ctypes.c_float()
+    at = first = (0.0, 0.0)
+    for index in range(count):
+        segment = pdfium.FPDFPath_GetPathSegment(handle, index)
+        pdfium.FPDFPathSegment_GetPoint(segment, x, y)
+        point = (x.value, y.value)
+        kind = pdfium.FPDFPathSegment_GetType(segment)
+        if kind == pdfium.FPDF_SEGMENT_MOVETO:
+            first = point
+        elif kind == pdfium.FPDF_SEGMENT_LINETO:
+            yield from _line(at, point, matrix)
+        if pdfium.FPDFPathSegment_GetClose(segment):
+            yield from _line(point, first, matrix)
+        at = point
+
+
+def _line(start: Point, end: Point, matrix: Matrix) -> Iterator[Box]:
+    left, right = sorted((start[0], end[0]))
+    bottom, top = sorted((start[1], end[1]))
+    box = moved((left, bottom, right, top), matrix)
+    if min(box[2] - box[0], box[3] - box[1]) < MIN_COVER:
+        yield box
 
 
 def fill_colour(handle: Any) -> Colour | None:

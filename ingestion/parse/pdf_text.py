@@ -24,7 +24,7 @@ CELL_GAP = 0.9  # of the font's size; wider than any space but one that justifie
 MAX_RUN_GAP = 0.02  # of the font's size, within a word
 BOLD_WEIGHT = 600
 PUT_IN = "\ufdd0"  # a space that PDFium put in, in text that is still numbers of glyphs
-_SPACES = " \t\r\n\u00a0"  # numbers of glyphs may be any other white space
+_SPACES = " \t\r\n\u00a0"
 _LINE = re.compile(rf"\r\n|((?:(?!\r\n)[^{HYPHEN}])+{HYPHEN}?|{HYPHEN})", re.DOTALL)
 _FORCE_BOLD = 1 << 18  # flags of a font, PDF 32000-1, table 123
 _ITALIC = 1 << 6
@@ -218,7 +218,7 @@ class TextReader:
             self.unmapped.setdefault(look.name, pdfium.FPDFTextObj_GetFont(painted))
         for low, high in self._cut(start, end, size * CELL_GAP, turn):
             text = self.units[low:high]
-            bare = len(text.rstrip(_SPACES))
+            bare = len(text.rstrip(" " if unmapped else _SPACES))
             if not bare:
                 continue
             if unmapped and " " in text:
