@@ -5,7 +5,7 @@ Attachments are named, not read; addresses of senders and receivers are not text
 
 import email
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.errors import MessageError
 from email.message import EmailMessage, Message
 from email.policy import default
@@ -20,17 +20,23 @@ from ingestion.errors import (
     display_name,
 )
 from ingestion.parse.html import write_page
-from ingestion.parse.plain import parse_plain
+from ingestion.parse.plain import write_plain
 from ingestion.parse.visible import visible
 from ingestion.parse.writer import CanonicalWriter, Head, shorten
 
 MAX_PARTS = 500
-MAX_HEADER = 20_000  # characters of one header line that is read
+MAX_NESTED = 100  # e-mails and groups of parts in one another, or beside each other
+MAX_HEADER = 2_000  # characters; the standard library's time grows with their square
+MAX_HEADERS = 100_000  # characters of all headers that say what a part is
 MAX_SHOWN = 10  # attachments named in a warning
 MAX_INTRODUCTION = 3  # lines of "On 3 May 2026, Ann wrote:"
 
-_READ = ("subject", "date", "content-type", "content-disposition", "content-transfer-encoding")
+_CONTENT_HEADER = re.compile(
+    r"^Content-[A-Za-z-]+:([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", re.IGNORECASE | re.MULTILINE
+)
+_GROUP = re.compile(r"\s*(?:multipart|message)/", re.IGNORECASE)
 _QUOTED = re.compile(r"[ \t]*>")
+_OPENS_INTRODUCTION = re.compile(r"(?:On|Am|Le|El|Il|Op|Em|Den)\b.*\d")
 _INTRODUCED = re.compile(r"(?:.*(?:\d{4}|@|wrote).*):\s*", re.DOTALL)
 _ORIGINAL = re.compile(
     r"^[ \t]*-{2,}[ \t]*(?:original message|ursprüngliche nachricht|message d'origine)\b.*"
@@ -56,6 +62,7 @@ def parse_email(name: str, source: str) -> tuple[CanonicalWriter, Head]:
     """
     shown = display_name(name)
     try:
+        _refuse_headers(shown, source)
         message = email.message_from_bytes(source.encode("latin-1"), policy=default)
         parts = list(message.walk())
         _refuse(shown, parts)
@@ -69,22 +76,34 @@ def parse_email(name: str, source: str) -> tuple[CanonicalWriter, Head]:
         ) from error
 
 
-def _refuse(shown: str, parts: list[Message]) -> None:
+def _refuse_headers(shown: str, source: str) -> None:
+    """Refuse, before any is parsed, headers on which the standard library would hang."""
+    headers = [match[1] for match in _CONTENT_HEADER.finditer(source)]
+    if sum(_GROUP.match(header) is not None for header in headers) > MAX_NESTED:
+        raise TooComplexError(f"{shown} nests e-mails too deep; send the innermost.")
+    longest = max(map(len, headers), default=0)
+    if longest > MAX_HEADER or sum(map(len, headers)) > MAX_HEADERS:
+        raise _long_header(shown)
+
+
+def _refuse(shown: str, parts: Sequence[Message]) -> None:
     if len(parts) > MAX_PARTS:
         raise TooComplexError(f"{shown} has more than {MAX_PARTS} parts; send its text alone.")
-    for part in parts:
-        for key, content in part.raw_items():
-            if key.lower() in _READ and len(content) > MAX_HEADER:
-                raise TooComplexError(
-                    f"{shown} has a header of more than {MAX_HEADER:,} characters; "
-                    "send its text alone."
-                )
+    if any(len(content) > MAX_HEADER for key, content in parts[0].raw_items()
+           if key.lower() in ("subject", "date")):  # fmt: skip
+        raise _long_header(shown)
     if parts[0].get_content_type() in _ENCRYPTED:
         raise ProtectedFileError(f"{shown} is encrypted; save it decrypted and send it again.")
 
 
+def _long_header(shown: str) -> TooComplexError:
+    return TooComplexError(
+        f"{shown} has headers that are far too long; send its text as a file of its own."
+    )
+
+
 class _Letter:
-    def __init__(self, shown: str, message: EmailMessage, parts: list[Message]) -> None:
+    def __init__(self, shown: str, message: EmailMessage, parts: Sequence[Message]) -> None:
         self._shown = shown
         self._message = message
         self._subject = shorten(visible(str(message["subject"] or "")))
@@ -94,31 +113,19 @@ class _Letter:
 
     def read(self) -> tuple[CanonicalWriter, Head]:
         body = self._message.get_body(preferencelist=("plain", "html"))
-        text = _text(body) if body is not None else ""
-        if body is not None and body.get_content_type() == "text/html":
-            writer = self._read_html(text)
-        else:
-            writer = self._read_plain(text)
-        title = _REPLIED.sub("", self._subject, count=1)
-        return writer, Head(title=title or None, warnings=tuple(self._warnings()))
-
-    def _read_plain(self, text: str) -> CanonicalWriter:
-        text = self._without_history(text.replace("\r\n", "\n"))
-        self._refuse_empty(visible(text))
-        head = "\n\n".join([f"{self._subject}\n===" if self._subject else "", *self._date()])
-        writer, _ = parse_plain(f"{head}\n\n{text}", mapped=False)
-        return writer
-
-    def _read_html(self, text: str) -> CanonicalWriter:
-        text = self._without_quotes(text)
         writer = CanonicalWriter("")
         writer.add("heading", [(self._subject, None)], level=1)
         for line in self._date():
             writer.add("paragraph", [(line, None)])
         before = len(writer.text)
-        write_page(self._shown, text, writer)
+        text = _text(body) if body is not None else ""
+        if body is not None and body.get_content_type() == "text/html":
+            write_page(self._shown, self._without_quotes(text), writer)
+        else:
+            write_plain(self._without_history(text.replace("\r\n", "\n")), writer)
         self._refuse_empty(writer.text[before:])
-        return writer
+        title = _REPLIED.sub("", self._subject, count=1)
+        return writer, Head(title=title or None, warnings=tuple(self._warnings()))
 
     def _refuse_empty(self, text: str) -> None:
         if text:
@@ -142,16 +149,15 @@ class _Letter:
             self._cut = kept != text
             text = kept
         lines: list[str] = []
+        quoting = False
         for line in text.split("\n"):
             if not _QUOTED.match(line):
                 lines.append(line)
-            elif not (lines and lines[-1] == ""):
-                self._cut = True
+                quoting = quoting and not line.strip()
+            elif not quoting:
+                self._cut = quoting = True
                 _drop_introduction(lines)
                 lines.append("")
-            else:
-                self._cut = True
-                _drop_introduction(lines)
         return "\n".join(lines)
 
     def _without_quotes(self, html: str) -> str:
@@ -197,7 +203,11 @@ def _drop_introduction(lines: list[str]) -> None:
     while start and end - start < MAX_INTRODUCTION and lines[start - 1].strip():
         start -= 1
         if _INTRODUCED.fullmatch("\n".join(lines[start:end])):
-            del lines[start:]
+            above = lines[start - 1] if start else ""
+            broken = _OPENS_INTRODUCTION.match(above) and not _OPENS_INTRODUCTION.match(
+                lines[start]
+            )
+            del lines[start - 1 if broken else start :]
             return
 
 

@@ -43,15 +43,17 @@ class _Line:
         return not self.text
 
 
-def parse_plain(source: str, *, mapped: bool = True) -> tuple[CanonicalWriter, Head]:
-    """Read a text file. Returns the written blocks and its title, if the first line is one.
-
-    `mapped` is False for text that was taken from another format: places in it mean nothing.
-    """
+def parse_plain(source: str) -> tuple[CanonicalWriter, Head]:
+    """Read a text file. Returns the written blocks and its title, if the first line is one."""
     source = source.replace("\r\n", "\t\n")
-    reader = _Reader(source, CanonicalWriter(source if mapped else ""))
+    reader = _Reader(source, CanonicalWriter(source))
     reader.run()
     return reader.writer, Head(title=reader.title)
+
+
+def write_plain(source: str, writer: CanonicalWriter) -> None:
+    """Write the blocks of text without a title that was taken from another format."""
+    _Reader(source, writer).run(titled=False)
 
 
 class _Reader:
@@ -64,9 +66,9 @@ class _Reader:
         self._width = _wrap_width(self._lines)
         self._group = 0
 
-    def run(self) -> None:
-        """Write every line as part of a block."""
-        index = self._write_title()
+    def run(self, *, titled: bool = True) -> None:
+        """Write every line as part of a block; the first may be a title if it is `titled`."""
+        index = self._write_title() if titled else 0
         while index < len(self._lines):
             index = self._write_block(index)
 
