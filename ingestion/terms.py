@@ -25,6 +25,7 @@ WINDOW = 200  # characters beside an acronym that are looked at
 SMALL_WORDS = frozenset(
     "& a an and as at by de del des di du for from in is it of on or per the to und with".split()
 )
+PLURALS = (("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("ss", "ss"), ("s", ""))
 READ_AS = {"1": ("one",), "2": ("two", "to"), "3": ("three", "third"), "4": ("four", "for")}
 """Words that a digit of an acronym may stand for: 2FA, B2B, 3PL."""
 
@@ -62,8 +63,8 @@ def suggest(document: ParsedDocument) -> list[Pair]:
     found: dict[Pair, Pair] = {}
     for block in document.blocks:
         for short, long in _pairs(document.text[block.start : block.end]):
-            pair = _singular(short.replace(".", "")), long
-            key = pair[0].casefold(), long.casefold().removesuffix("s")
+            pair = _in_singular(short.replace(".", ""), long)
+            key = pair[0].casefold(), pair[1].casefold().removesuffix("s")
             found.setdefault(key, pair)
             if len(found) == SUGGESTED_AT_MOST:
                 return list(found.values())
@@ -128,9 +129,10 @@ def _counts(short: str, words: Sequence[Word]) -> range:
 def _shortest(short: str, text: str, rows: Sequence[Sequence[Word]]) -> Iterator[Pair]:
     """Give the first row that the letters fit, one with all at the start of words if there is."""
     letters = _letters(short)
-    for inner in (0, INNER_LETTERS):
+    for most in (0, INNER_LETTERS):
         for row in rows:
             words = tuple(word.group().casefold() for word in row)
+            inner = min(most, len(words) - 2)  # "any proprietary" is no API
             if words[0] not in SMALL_WORDS and _fits(letters, words, "", inner):
                 yield short, text[row[0].start() : row[-1].end()]
                 return
@@ -165,3 +167,13 @@ def _letters(short: str) -> str:
 
 def _singular(short: str) -> str:
     return short[:-1] if re.fullmatch(r".*[A-Z0-9]s", short) else short
+
+
+def _in_singular(short: str, long: str) -> Pair:
+    """Return "SLA", "service level agreement" for "SLAs", "service level agreements"."""
+    if _singular(short) == short:
+        return short, long
+    for ending, instead in PLURALS:
+        if long.endswith(ending):
+            return _singular(short), long.removesuffix(ending) + instead
+    return _singular(short), long
