@@ -178,3 +178,14 @@ def read_block_at(engine: Engine, version_id: int, offset: int) -> Block | None:
             statement, {"version_id": version_id, "offset": offset}
         ).one_or_none()
     return _block(row) if row else None
+
+
+def count_documents(engine: Engine, workspace_id: int) -> int:
+    """Return how many documents a workspace ever had."""
+    with engine.connect() as connection:
+        return int(
+            connection.execute(
+                text("SELECT count(*) FROM documents WHERE workspace_id = :workspace_id"),
+                {"workspace_id": workspace_id},
+            ).scalar_one()
+        )

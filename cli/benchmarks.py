@@ -1,0 +1,150 @@
+"""`footnote benchmarks`: speed and cost as ratios, each pair measured in the same run."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from cli.runtime import Runtime, open_runtime
+from cli.show import print_json
+from core.errors import NotFoundError
+from core.settings import ROOT
+from evaluation.benchmarks.measure import (
+    Figure,
+    Tell,
+    change_cost,
+    embed_speed,
+    ingest_speed,
+    store_speed,
+)
+from evaluation.benchmarks.seed import Material, gather
+from ingestion.chunking import chunk
+from ingestion.parse import parse
+from retrieval.embeddings import MiniLMEmbedder, count_tokens
+
+SAMPLES = ROOT / "samples" / "policies"
+TEXTS = 200  # embedded by each embedder
+
+path_option = click.option(
+    "--documents",
+    type=click.Path(path_type=Path),
+    default=SAMPLES,
+    help="A folder of Markdown or text to measure with; default: the samples.",
+)
+peers_option = click.option(
+    "--peers",
+    type=click.Path(path_type=Path),
+    help="The Python of an environment that has the peers (docs/howto/benchmark.md).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def benchmarks() -> None:
+    """Measure speed and cost; ratios count, since machines differ."""
+
+
+@benchmarks.command("ingest")
+@path_option
+@json_option
+def ingest(documents: Path, as_json: bool) -> None:
+    """Ingestion from file to published version, against the bare embedder."""
+    with open_runtime() as runtime:
+        embedder = MiniLMEmbedder(runtime.settings.home / "cache")
+        tell_figures(ingest_speed(runtime.engine, embedder, files_in(documents)), as_json)
+
+
+@benchmarks.command("store")
+@path_option
+@peers_option
+@json_option
+def store(documents: Path, peers: Path | None, as_json: bool) -> None:
+    """Storing chunks whose vectors are given, against langchain-postgres."""
+    with open_runtime() as runtime:
+        url = runtime.engine.url.render_as_string(hide_password=False)
+        made = material(runtime, documents)
+        dimensions = made.vectors.shape[1]
+        tell_figures(store_speed(runtime.engine, made, dimensions, url, peers), as_json)
+
+
+@benchmarks.command("embed")
+@path_option
+@peers_option
+@json_option
+def embed(documents: Path, peers: Path | None, as_json: bool) -> None:
+    """The embedder on one thread, against sentence-transformers on torch."""
+    with open_runtime() as runtime:
+        cache = runtime.settings.home / "cache"
+        embedders = (
+            ("MiniLM int8", MiniLMEmbedder(cache)),
+            ("MiniLM fp32", MiniLMEmbedder(cache, quantised=False)),
+        )
+        tell_figures(embed_speed(embedders, passages_in(documents)[:TEXTS], peers), as_json)
+
+
+@benchmarks.command("change")
+@path_option
+@click.option("--size", "sizes", multiple=True, type=int, help="Chunks; repeatable.")
+@json_option
+def change(documents: Path, sizes: tuple[int, ...], as_json: bool) -> None:
+    """One changed paragraph in corpora of 1,000, 10,000 and 100,000 seeded chunks."""
+    with open_runtime() as runtime, progress_bar(as_json) as tell:
+        made = material(runtime, documents)
+        figures = change_cost(
+            runtime.engine,
+            made,
+            runtime.embedder,
+            sizes or (1_000, 10_000, 100_000),
+            tell,
+        )
+    tell_figures(figures, as_json)
+    if not as_json:
+        click.echo(
+            "  The corpora are seeded: real sentences recombined, real vectors perturbed; they"
+            " are kept for the next run."
+        )
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return a folder's Markdown and text files. Raises NotFoundError where there are none."""
+    found = [p for p in sorted(folder.rglob("*")) if p.suffix in (".md", ".txt", ".html")]
+    if not found:
+        raise NotFoundError(f"{folder} holds no Markdown, HTML or text files; name another.")
+    return found
+
+
+def passages_in(folder: Path) -> list[str]:
+    """Return the contents of a folder's chunks."""
+    parsed = (parse(path.name, path.read_bytes()) for path in files_in(folder))
+    return [piece.content for document in parsed for piece in chunk(document, count_tokens)]
+
+
+def material(runtime: Runtime, folder: Path) -> Material:
+    """Return real sentences and vectors to seed corpora with."""
+    texts = [parse(path.name, path.read_bytes()).text for path in files_in(folder)]
+    return gather(texts, runtime.embedder)
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[Tell]:
+    """Show how many seeded documents are stored."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True, quiet=quiet)
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("Seeding", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def tell_figures(figures: Sequence[Figure], as_json: bool) -> None:
+    """Print figures, each beside its rival."""
+    if as_json:
+        print_json({"figures": [figure.to_json() for figure in figures]})
+        return
+    for figure in figures:
+        line = f"  {figure.name:44} {figure.ours:12,.2f} {figure.unit:16}"
+        if figure.ratio is not None:
+            line += f" {figure.ratio:5.2f} × {figure.rival_name} ({figure.rival:,.2f})"
+        click.echo(f"{line}  aim: {figure.aim}".rstrip())
