@@ -9,6 +9,8 @@ from cli.__main__ import COMMANDS, footnote
 INNER = ["eval retrieval", "eval answers", "members set", "members show"]
 INNER += [f"documents {name}" for name in ("list", "show", "history", "diff", "restore", "delete")]
 INNER += ["tokens create", "tokens list", "tokens revoke"]
+ENTRIES = ("list", "add", "accept", "dismiss", "remove", "import", "export")
+INNER += [f"glossary {name}" for name in ENTRIES]
 SERVICES = ["up", "web", "worker", "bot"]  # they print no result
 CONTEXT = click.Context(footnote)
 
