@@ -49,7 +49,8 @@ def create_app(
     mimetypes.add_type("text/css", ".css")
     templates = Templates()
     problems = Problems(templates)
-    site = Site(answerer, library, Conversations(), templates, problems)
+    pictures = workspace.pictures if workspace else None
+    site = Site(answerer, library, Conversations(), templates, problems, pictures)
     app = FastAPI(title="Footnote", openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Gate, hosts=tuple(allowed_hosts), problems=problems)
     problems.install(app)

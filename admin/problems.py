@@ -11,9 +11,11 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from admin.templating import Templates
 from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError, reference_id
 from core.logs import logger
+from ingestion.errors import DocumentError, PagePictureError, printable
 from ingestion.uploads import KeyReusedError, TooManyFilesError
 from store.history import DeletedError
 from store.publish import WatchedDocumentError
+from store.sources import SourceNameError
 
 API = "/api/"
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="footnote"'}  # RFC 6750, 3
@@ -23,6 +25,7 @@ SENTENCES = {
     HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that kind of request.",
 }
 OTHER_REFUSAL = "This request cannot be used."
+MAX_NAMED = 40  # characters of a field's name in a sentence
 UNREADABLE_REQUEST = "This request cannot be used: check its address and the form of its body."
 
 log = logger(__name__)
@@ -49,8 +52,11 @@ STATUSES: tuple[tuple[type[FootnoteError], HTTPStatus], ...] = (
     (UnknownTokenError, HTTPStatus.UNAUTHORIZED),
     (ForbiddenError, HTTPStatus.FORBIDDEN),
     (NotFoundError, HTTPStatus.NOT_FOUND),
+    (PagePictureError, HTTPStatus.NOT_FOUND),
+    (DocumentError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (KeyReusedError, HTTPStatus.CONFLICT),
     (DeletedError, HTTPStatus.CONFLICT),
+    (SourceNameError, HTTPStatus.CONFLICT),
     (WatchedDocumentError, HTTPStatus.CONFLICT),
     (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (TooManyFilesError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
@@ -118,18 +124,19 @@ class Problems:
     def _unreadable(self, request: Request, error: Exception) -> Response:
         """An address with a malformed id leads nowhere, and a page's with malformed offsets too.
 
-        A program is told which of its parameters cannot be used.
+        A program is told which of its parameters or fields cannot be used.
         """
         details = error.errors() if isinstance(error, RequestValidationError) else ()
-        places = [str(detail["loc"][0]) for detail in details]
-        if "path" in places:
+        by_program = request.scope["path"].startswith(API)
+        reading = request.method == "GET" and not by_program
+        if reading or any(detail["loc"][0] == "path" for detail in details):
             return self.response(request, 404, SENTENCES[HTTPStatus.NOT_FOUND])
-        if not request.scope["path"].startswith(API):
-            status = 404 if request.method == "GET" else 422
-            sentence = SENTENCES[HTTPStatus.NOT_FOUND] if status == 404 else UNREADABLE_REQUEST
-            return self.response(request, status, sentence)
-        named = [f"{detail['loc'][-1]}: {detail['msg']}" for detail in details]
-        if "body" in places or not named:
+        named = [
+            f"{printable(str(detail['loc'][-1]))[:MAX_NAMED]}: {detail['msg']}"
+            for detail in details
+            if len(detail["loc"]) > 1 and isinstance(detail["loc"][-1], str)
+        ]
+        if not by_program or not named:
             return self.response(request, 422, UNREADABLE_REQUEST)
         return self.response(request, 422, f"This request cannot be used ({'; '.join(named)}).")
 

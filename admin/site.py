@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from admin.conversations import Conversations
+from admin.pictures import Pictures
 from admin.problems import Problems
 from admin.templating import Templates
 from graph.state import Question
@@ -50,3 +51,4 @@ class Site:
     conversations: Conversations
     templates: Templates
     problems: Problems
+    pictures: Pictures | None = None

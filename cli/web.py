@@ -10,8 +10,10 @@ from sqlalchemy import Engine
 
 from admin.api import Workspace
 from admin.app import create_app, listen, serve_on
+from admin.pictures import Pictures
 from cli.agent import local_agent
 from cli.runtime import end_with_parent, open_runtime
+from ingestion.sandbox import Sandbox
 from store.access import OPERATOR_ACCESS
 from store.documents import Block, Version, read_blocks, read_permitted_version
 from store.search import versions_in_force
@@ -44,7 +46,7 @@ class Library:
 def web(host: str) -> None:
     """Serve the page at FOOTNOTE_PORT until stopped."""
     end_with_parent()
-    with open_runtime() as runtime:
+    with open_runtime() as runtime, Sandbox() as sandbox:
         config = runtime.settings
         library = Library(runtime.engine, runtime.workspace_id)
         names = {"127.0.0.1", "localhost", "[::1]", urlsplit(config.page_url).hostname or host}
@@ -53,6 +55,10 @@ def web(host: str) -> None:
                 local_agent(runtime),
                 library,
                 sorted(names),
-                Workspace(runtime.engine, runtime.workspace_id),
+                Workspace(
+                    runtime.engine,
+                    runtime.workspace_id,
+                    Pictures(runtime.engine, runtime.workspace_id, sandbox),
+                ),
             )
             serve_on(app, listener)

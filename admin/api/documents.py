@@ -22,11 +22,14 @@ from admin.api.shapes import (
     VersionShape,
 )
 from admin.asked import moment_asked
+from admin.layout import Span
+from admin.pages.documents import Offset, PageNumber, picture_of, quoted
 from admin.problems import UnusableRequestError
 from core.errors import NotFoundError, ServiceUnavailableError
 from ingestion.changes import section_changes, stored_wording
 from ingestion.errors import display_name
 from ingestion.uploads import submit_upload, upload_progress
+from store.documents import read_versions
 from store.history import (
     Held,
     PastVersion,
@@ -40,6 +43,7 @@ from store.tokens import Token
 KEY_LENGTH = 200  # characters of an idempotency key
 TURN = 60.0  # seconds that an upload waits for another to be stored
 
+VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Key = Annotated[str, Path(description="The document's key, slashes and all.")]
 
 FORM = {
@@ -148,6 +152,23 @@ def router(workspace: Workspace, caller: Caller) -> APIRouter:
         found = list_documents(workspace.engine, workspace.id, now)
         shown = [held for held in found if everything or held.in_force]
         return DocumentsShape(documents=[DocumentShape.of(held) for held in shown])
+
+    @routes.get(
+        "/{key:path}/versions/{number}/page/{page}.png",
+        responses={**NOT_FOUND, 200: {"content": {"image/png": {}}, "description": "A PNG."}},
+        response_class=Response,
+    )
+    def picture(
+        key: Key, number: VersionNumber, page: PageNumber, start: Offset = None, end: Offset = None
+    ) -> Response:
+        """Draw a page of a PDF, the words from `start` to `end` of the version's text marked."""
+        held = _held(workspace, key, datetime.now(UTC))
+        past = read_history(workspace.engine, workspace.id, held.id, datetime.now(UTC))
+        ids = [one.id for one in past if one.number == number]
+        for version in read_versions(workspace.engine, workspace.id, ids):
+            quote = quoted(version, start, end) or Span(0, 0)
+            return picture_of(workspace.pictures, version.id, page, quote)
+        raise NotFoundError(f"{display_name(key)} has no version {number}.")
 
     @routes.get("/{key:path}", responses=NOT_FOUND)
     def history(key: Key) -> HistoryShape:

@@ -1,11 +1,13 @@
 """What the API answers with, as its schema tells it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field
 
 from store.history import Held, PastVersion
+from store.sources import KnownItem, Source
 
 State = Literal["queued", "running", "succeeded", "failed"]
 
@@ -144,6 +146,74 @@ class DeletedShape(BaseModel):
     document: str
     title: str
     deleted: bool = True
+
+
+class SourceShape(BaseModel):
+    """A watched place and how it fares."""
+
+    name: str
+    kind: str
+    uri: str
+    options: dict[str, str]
+    audience: list[str]
+    owner: str | None
+    trust: int
+    state: str
+    every: int | None = Field(description="Seconds between looks; null: when asked to.")
+    next_at: datetime | None
+    checked_at: datetime | None = Field(description="The last look that succeeded.")
+    changed_at: datetime | None = Field(description="The last look that found a change.")
+    documents: int
+    failures: int = Field(description="Items that could not be read.")
+    failure: str | None = Field(description="Why the last look failed as a whole.")
+
+    @classmethod
+    def of(cls, source: Source) -> Self:
+        """Return what is told of a source."""
+        return cls(**_told(source))
+
+
+class FailedItemShape(BaseModel):
+    """An item of a source that could not be read."""
+
+    item: str
+    reason: str | None
+
+
+class SourceDetailsShape(SourceShape):
+    """A source with what could not be read."""
+
+    failed_items: list[FailedItemShape]
+
+    @classmethod
+    def with_items(cls, source: Source, failed: Sequence[KnownItem]) -> Self:
+        """Return what is told of a source and its failures."""
+        items = [FailedItemShape(item=item.key, reason=item.failure) for item in failed]
+        return cls(**_told(source), failed_items=items)
+
+
+class SourcesShape(BaseModel):
+    """The watched sources by name."""
+
+    sources: list[SourceShape]
+
+
+class LookShape(BaseModel):
+    """A look at a source that was asked for."""
+
+    job: int
+    href: str = Field(description="The source, which tells how it went.")
+
+
+class RemovedShape(BaseModel):
+    """A source that is no longer watched."""
+
+    removed: str
+    documents_withdrawn: int
+
+
+def _told(source: Source) -> dict[str, Any]:
+    return {name: getattr(source, name) for name in SourceShape.model_fields}
 
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
