@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ingestion.parse.pdf_lines import Cell, Line, gathered_rows, make_line
+from ingestion.parse.pdf_painting import MAX_RULE
 from ingestion.parse.pdf_text import Box, PageText, Run
 
 TOUCH = 2.5  # points by which lines that make a corner may miss each other
@@ -110,12 +111,12 @@ def _grids(rules: Sequence[Box]) -> list[Grid]:
     level = _joined(
         _Stroke((top + bottom) / 2, left, right)
         for left, top, right, bottom in rules
-        if right - left >= MIN_WIDE and bottom - top < SAME_LINE
+        if right - left >= MIN_WIDE and bottom - top < MAX_RULE
     )
     upright = _joined(
         _Stroke((left + right) / 2, top, bottom)
         for left, top, right, bottom in rules
-        if bottom - top >= MIN_HIGH and right - left < SAME_LINE
+        if bottom - top >= MIN_HIGH and right - left < MAX_RULE
     )
     grids = [_grid(*group) for group in _crossing(level, upright)]
     return sorted((grid for grid in grids if grid is not None), key=lambda grid: grid.rows[0])
@@ -169,7 +170,7 @@ def _crossing(
 
 def _grid(level: Sequence[_Stroke], upright: Sequence[_Stroke]) -> Grid | None:
     """Return the table that lines make, if any of its rows has several columns."""
-    if len(level) < 2 or not upright:
+    if not level or not upright or len(level) + len(upright) < 4:
         return None
     left, right = _extent(level)
     top, bottom = _extent(upright)

@@ -19,6 +19,7 @@ TITLE_LEVEL = 1
 SECTION_LEVEL = 2
 DEEPEST = 6
 MAX_HEADING_LINES = 4
+MAX_BEFORE_TITLE = 6  # passages, the title among them
 NEAR_PAGES = 1  # a bookmark may point to the page before its heading
 
 Style = tuple[float, bool, bool, bool]  # size, bold, capitals, italic
@@ -135,11 +136,13 @@ def set_levels(found: Sequence[Passage], usual: Fabric) -> None:
 
 
 def _title(heads: Sequence[Passage], found: Sequence[Passage]) -> Passage | None:
-    """Return the heading that is the document's title: the largest, among the first passages."""
-    sizes = [round(passage.first.size) for passage in heads]
-    for passage, size in zip(heads[:3], sizes, strict=False):
-        if size == max(sizes) and passage in found[:6]:
+    """Return the heading that is the document's title: the largest, before any other text."""
+    largest = max((round(passage.first.size) for passage in heads), default=0)
+    for passage in found[:MAX_BEFORE_TITLE]:
+        if passage in heads[:3] and round(passage.first.size) == largest:
             return passage
+        if len(passage.words) > MAX_HEADING_CHARS:
+            return None
     return None
 
 

@@ -20,8 +20,11 @@ class Hyphens:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._words: set[str] = set()
+        parted = False
         for line in lines:
-            self._words.update(word.casefold() for word in _WORD.findall(line))
+            words = _WORD.findall(line)
+            words, parted = words[parted:], ends_in_hyphen(line)  # halves of words are none
+            self._words.update(word.casefold() for word in (words[:-1] if parted else words))
 
     def is_line_s_own(self, before: str, after: str) -> bool:
         """Return whether the hyphen that ends `before` goes when `after` is joined to it."""

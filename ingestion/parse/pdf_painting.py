@@ -19,6 +19,7 @@ MAX_DEPTH = 12  # of forms within forms
 MAX_OBJECTS = 200_000  # of one page; what comes later is not looked at
 MAX_SEGMENTS = 2_000  # of a path in which the lines of a table are looked for
 MIN_COVER = 2.0  # points; a thinner line covers no letters
+MAX_RULE = 4.0  # points that a table's line is thick
 THICK_STROKE = 4.0  # points
 LIGHT = 200  # of 255; thin lines of a light colour may cover letters together
 _IDENTITY: Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
@@ -108,7 +109,7 @@ def _add_path(painting: Painting, order: int, handle: Any, matrix: Matrix) -> No
     fill, stroke = ctypes.c_int(), ctypes.c_int()
     pdfium.FPDFPath_GetDrawMode(handle, fill, stroke)
     thickness = min(box[2] - box[0], box[3] - box[1])
-    if thickness < MIN_COVER and (fill.value or stroke.value):
+    if thickness < MAX_RULE and (fill.value or stroke.value):
         painting.rules.append(box)
     elif stroke.value:
         painting.rules += _straight_lines(handle, matrix)
@@ -145,7 +146,7 @@ def _line(start: Point, end: Point, matrix: Matrix) -> Iterator[Box]:
     left, right = sorted((start[0], end[0]))
     bottom, top = sorted((start[1], end[1]))
     box = moved((left, bottom, right, top), matrix)
-    if min(box[2] - box[0], box[3] - box[1]) < MIN_COVER:
+    if min(box[2] - box[0], box[3] - box[1]) < MAX_RULE:
         yield box
 
 

@@ -11,6 +11,7 @@ MIN_ROWS = 3  # of several cells, without rules between them
 MIN_COLUMN_GAP = 0.6  # of the font's size
 MAX_ROW_GAP = 3.5  # of the font's size, between the base lines of neighbouring lines
 MIN_SHARE = 0.6  # of a table's lines that have several cells
+WRAPPED_STEP = 1.4  # of the font's size, between lines of one cell
 TIGHT = 1.25  # times the smallest distance between lines: those of one row, if others are LOOSE
 LOOSE = 1.5
 
@@ -66,7 +67,18 @@ def _table_end(lines: Sequence[Line], start: int) -> int:
         elif end - last_parted > 3:
             break
         end += 1
-    return last_parted + 1
+    end = last_parted + 1
+    while end < len(lines) and _wraps_cell(lines[end - 1], lines[end], lines[last_parted]):
+        end += 1
+    return end
+
+
+def _wraps_cell(before: Line, line: Line, row: Line) -> bool:
+    """Return whether a line under a table carries on one of its last row's cells."""
+    if line.column != row.column or line.turned or line.grid is not None:
+        return False
+    near = 0 < line.base - before.base <= WRAPPED_STEP * line.size
+    return near and any(abs(line.left - cell.left) < line.size / 4 for cell in row.cells[1:])
 
 
 def _parted(line: Line) -> bool:
