@@ -20,7 +20,7 @@ from core.errors import ConfigurationError
 from core.logs import logger
 from core.settings import settings
 from core.tasks import QUEUE_NAMES, configure_broker
-from store.jobs import sweep
+from store.jobs import STALE_AFTER, sweep
 from store.outbox import relay, wait_for_messages
 
 log = logger(__name__)
@@ -48,7 +48,10 @@ def worker(concurrency: int, queues: str, ready_file: Path | None) -> None:
         app = configure_broker(given_redis(runtime.settings) or url)
         stop = threading.Event()
         thread = threading.Thread(
-            target=announce, args=(runtime.engine, app, stop), name="relay", daemon=True
+            target=announce,
+            args=(runtime.engine, app, stop, runtime.settings.job_lease),
+            name="relay",
+            daemon=True,
         )
         thread.start()
         worker_shutting_down.connect(_end_at_last)
@@ -83,18 +86,23 @@ def _arguments(concurrency: int, queues: str) -> list[str]:
     ]
 
 
-def announce(engine: Engine, app: Celery, stop: threading.Event) -> None:
-    """Send what the outbox holds and give back what was left behind, until told to stop."""
+def announce(
+    engine: Engine, app: Celery, stop: threading.Event, lease: float = STALE_AFTER
+) -> None:
+    """Send what the outbox holds and give back what was left behind, until told to stop.
+
+    What waits longer than a lease, in seconds, is announced again.
+    """
 
     def send(task: str, arguments: dict[str, Any], queue: str) -> None:
         app.send_task(task, kwargs=arguments, queue=queue, retry_policy=PUBLISH_RETRIES)
 
     while not stop.is_set():
         try:
-            sweep(engine)
+            sweep(engine, lease)
             while relay(engine, send):
                 pass
-            wait_for_messages(engine, RELAY_WAIT)
+            wait_for_messages(engine, min(RELAY_WAIT, lease))
         except (DBAPIError, BrokerError, OSError) as error:
             log.warning("relay waits", error=type(error).__name__)
             stop.wait(RETRY_AFTER)

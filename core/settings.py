@@ -59,6 +59,9 @@ class Settings(BaseSettings):
     escalation_contact: str | None = Field(
         None, validation_alias=AliasChoices("FOOTNOTE_ESCALATION_CONTACT")
     )  # words shown to who asks for a person, e.g. "#support-leads"
+    job_lease: float = Field(
+        30.0, ge=1, le=600, validation_alias=AliasChoices("FOOTNOTE_JOB_LEASE")
+    )  # seconds after which the job of a worker that was killed is taken up by another
     source_hosts: str | None = Field(
         None, validation_alias=AliasChoices("FOOTNOTE_SOURCE_HOSTS")
     )  # hosts in private networks that sources may be read from, e.g. "wiki.corp,10.0.0.7:8080"

@@ -55,7 +55,7 @@ def ingest_file(job_id: int) -> None:
     if job is None:
         return
     try:
-        run_file_job(_ingester(job.workspace_id), job_id)
+        run_file_job(_ingester(job.workspace_id), job_id, lease=settings().job_lease)
     except FootnoteError as error:
         log.warning("file refused", job=job_id, error=type(error).__name__)
 
@@ -66,7 +66,12 @@ def ingest_file(job_id: int) -> None:
 def sync_source(job_id: int) -> None:
     """Look at a source; why that failed is kept in the job's row and the source's."""
     try:
-        run_sync_job(_engine(), job_id, lambda source: scanner_of(source, settings()))
+        run_sync_job(
+            _engine(),
+            job_id,
+            lambda source: scanner_of(source, settings()),
+            lease=settings().job_lease,
+        )
     except FootnoteError as error:
         log.warning("source not read", job=job_id, error=type(error).__name__)
 
@@ -77,6 +82,6 @@ def sync_source(job_id: int) -> None:
 def refresh_embeddings(job_id: int) -> None:
     """Take a turn at embedding all chunks with another model."""
     try:
-        run_refresh_job(_engine(), job_id, _embedders().named)
+        run_refresh_job(_engine(), job_id, _embedders().named, lease=settings().job_lease)
     except FootnoteError as error:
         log.warning("embeddings not refreshed", job=job_id, error=type(error).__name__)

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Engine, text
 from store.outbox import enqueue
 
 MAX_ATTEMPTS = 3
-STALE_AFTER = 60  # seconds a queued job waits before it is announced again
+STALE_AFTER = 30.0  # seconds a queued job waits before it is announced again
+ANNOUNCED = 100  # jobs a sweep: a queue that is merely long gets few messages twice
 
 JobState = Literal["queued", "running", "succeeded", "failed"]
 
@@ -224,10 +225,11 @@ def find_job(engine: Engine, job_id: int) -> Job | None:
     return Job(**row._mapping) if row else None
 
 
-def sweep(engine: Engine) -> int:
+def sweep(engine: Engine, stale_after: float = STALE_AFTER) -> int:
     """Give back jobs whose lease ran out and announce forgotten ones; return how many.
 
-    A job that took its owner down three times is failed.
+    A job that took its owner down three times is failed. One that has been queued for
+    `stale_after` seconds may be unknown to the broker, so it is announced again.
     """
     with engine.begin() as connection:
         connection.execute(
@@ -246,9 +248,9 @@ def sweep(engine: Engine) -> int:
                 "   WHERE (state = 'running' AND lease_until < now())"
                 "      OR (state = 'queued'"
                 "          AND updated_at < now() - make_interval(secs => :stale))"
-                "   FOR UPDATE SKIP LOCKED) RETURNING id, kind"
+                "   ORDER BY id LIMIT :announced FOR UPDATE SKIP LOCKED) RETURNING id, kind"
             ),
-            {"stale": STALE_AFTER},
+            {"stale": stale_after, "announced": ANNOUNCED},
         ).all()
         for row in rows:
             enqueue(connection, row.kind, {"job_id": row.id})
