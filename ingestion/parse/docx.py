@@ -5,13 +5,14 @@ There is no map to the source: a place in XML means nothing to a person.
 """
 
 import re
+from dataclasses import dataclass
 from io import BytesIO
 from xml.etree.ElementTree import Element, SubElement, tostring
 from zipfile import ZipFile
 
 import mammoth
 
-from ingestion.errors import TooComplexError
+from ingestion.errors import FileTooLargeError, TooComplexError
 from ingestion.parse.docx_body import HEADING_STYLE, LIST_DEPTH, TITLE_STYLE, Body, Note
 from ingestion.parse.docx_numbering import Numbering
 from ingestion.parse.docx_styles import DocumentStyles, W, children, switched
@@ -20,6 +21,9 @@ from ingestion.parse.package import Package, damaged, open_package
 from ingestion.parse.styles import WHITE, Colour, colour
 from ingestion.parse.walk import PAGE_BREAK
 from ingestion.parse.writer import CanonicalWriter, Head, shorten
+
+# Of XML after all that is not seen is gone: 1,200 pages, which take 400 MB and many seconds.
+MAX_PLAIN = 12 * 2**20  # bytes
 
 _SEPARATORS = ("separator", "continuationSeparator", "continuationNotice")
 _STYLE_MAP = "\n".join(
@@ -57,7 +61,33 @@ def parse_docx(name: str, data: bytes) -> tuple[CanonicalWriter, Head]:
         ) from error
 
 
+@dataclass(frozen=True)
+class _Plain:
+    """A document made plain: its parts as XML, and what was learnt on the way."""
+
+    parts: dict[str, bytes]
+    body: Body
+    paged: bool
+    warnings: tuple[str, ...]
+
+
 def _read(name: str, package: Package) -> tuple[CanonicalWriter, Head]:
+    plain = _plain(package)
+    size = sum(map(len, plain.parts.values()))
+    if size > MAX_PLAIN:
+        raise FileTooLargeError(
+            f"{package.shown} holds more text than a document of a thousand pages; split it."
+        )
+    writer = CanonicalWriter("")
+    write_page(name, _html(plain), writer, paged=plain.paged)
+    writer.hidden += plain.body.hidden
+    title = plain.body.title
+    return writer, Head(
+        title=shorten(title) if title else package.title(), warnings=plain.warnings
+    )
+
+
+def _plain(package: Package) -> _Plain:
     part = package.related("", "officeDocument", "word/document.xml")
     root = package.xml(part)
     content = root.find(f"{W}body") if root is not None else None
@@ -71,16 +101,15 @@ def _read(name: str, package: Package) -> tuple[CanonicalWriter, Head]:
     known = frozenset(note for found in notes.values() for note in found)
     paged = next(content.iter(f"{W}lastRenderedPageBreak"), None) is not None
     body = Body(styles, numbering, known, paged)
-    plain = Element(f"{W}document")
-    body.write(content, SubElement(plain, f"{W}body"), _ground(package, part, root))
-    parts = {"word/document.xml": plain}
+    document = Element(f"{W}document")
+    body.write(content, SubElement(document, f"{W}body"), _ground(package, part, root))
+    parts = {
+        "word/document.xml": tostring(document, "utf-8"),
+        "word/numbering.xml": tostring(_bullets(), "utf-8"),
+    }
     for kind, found in notes.items():
-        parts[f"word/{kind}s.xml"] = _plain_notes(kind, found, body)
-    writer = CanonicalWriter("")
-    write_page(name, _html(parts, body, paged), writer, paged=paged)
-    writer.hidden += body.hidden
-    title = shorten(body.title) if body.title else package.title()
-    return writer, Head(title=title, warnings=tuple(_warnings(content)))
+        parts[f"word/{kind}s.xml"] = tostring(_plain_notes(kind, found, body), "utf-8")
+    return _Plain(parts, body, paged, tuple(_warnings(content)))
 
 
 def _part(package: Package, document: str, kind: str) -> Element | None:
@@ -118,12 +147,12 @@ def _ground(package: Package, document: str, root: Element) -> Colour | None:
     return colour(background.get(f"{W}color", ""))
 
 
-def _html(parts: dict[str, Element], body: Body, paged: bool) -> str:
+def _html(plain: _Plain) -> str:
     """Convert plain parts; pages and notes are marked as the walk and a reader know them."""
     stream = BytesIO()
     with ZipFile(stream, "w") as archive:
-        for part, root in {**parts, "word/numbering.xml": _bullets()}.items():
-            archive.writestr(part, tostring(root, "utf-8"))
+        for part, content in plain.parts.items():
+            archive.writestr(part, content)
     stream.seek(0)
     html: str = mammoth.convert_to_html(
         stream,
@@ -133,11 +162,11 @@ def _html(parts: dict[str, Element], body: Body, paged: bool) -> str:
         ignore_empty_paragraphs=True,
     ).value
     html = _BACK.sub("", _REFERENCE.sub(r"<sup>\1</sup>", html))
-    if not paged:
+    if not plain.paged:
         return html
-    turned = iter(body.turned)
+    turned = iter(plain.body.turned)
     html = _PAGE_MARK.sub(lambda mark: f'{mark[0]} value="{next(turned, "")}"', html)
-    return _NOTE.sub(lambda note: f"{note[0]}{_turn(body.note_pages, note)}", html)
+    return _NOTE.sub(lambda note: f"{note[0]}{_turn(plain.body.note_pages, note)}", html)
 
 
 def _turn(pages: dict[Note, int], note: re.Match[str]) -> str:

@@ -45,6 +45,7 @@ _NOTES = {f"{W}footnoteReference": "footnote", f"{W}endnoteReference": "endnote"
 _TABS = frozenset({f"{W}tab", f"{W}ptab"})
 _HYPHENS = {f"{W}noBreakHyphen": "\u2011", f"{W}softHyphen": "\u00ad"}
 _SYMBOLS = range(0xF000, 0xF100)  # where a symbol font's own characters stand
+_ALIGNED = ("superscript", "subscript")
 _SENTENCE_END = (".", ";", ":", ",")
 
 Note = tuple[str, str]  # "footnote" or "endnote", and its id
@@ -89,6 +90,8 @@ class _Paragraph:
     words: list[str] = field(default_factory=list)
     boxes: list[Element] = field(default_factory=list)
     hid: bool = False
+    run: Element | None = None  # the last one, and what it looks like
+    look: tuple[bool, str | None] = (False, None)
 
 
 class Body:
@@ -236,7 +239,11 @@ class Body:
                 SubElement(run, f"{W}br", {f"{W}type": "page"})
             self._pages.words()
         written.words.append(text)
-        SubElement(run, f"{W}t").text = text
+        last = run[-1] if len(run) else None
+        if last is not None and last.tag == f"{W}t":
+            last.text = (last.text or "") + text
+        else:
+            SubElement(run, f"{W}t").text = text
 
     def _symbol(self, source: Element, written: _Paragraph, looks: "_Looks") -> None:
         """Keep a symbol font's character for the converter, which knows what it looks like."""
@@ -332,18 +339,22 @@ class _Looks:
     properties: Element | None
 
     def run_in(self, written: _Paragraph) -> Element:
-        run = _run_in(written)
-        own = SubElement(run, f"{W}rPr")
-        if self.text.struck:
-            SubElement(own, f"{W}strike")
+        """Return the paragraph's last run if it looks the same, else a new one."""
         align = value(self.properties, "vertAlign") if self.properties is not None else None
-        if align in ("superscript", "subscript"):
-            SubElement(own, f"{W}vertAlign", {f"{W}val": align})
-        return run
+        return _run_in(written, self.text.struck, align if align in _ALIGNED else None)
 
 
-def _run_in(written: _Paragraph) -> Element:
-    return SubElement(written.element, f"{W}r")
+def _run_in(written: _Paragraph, struck: bool = False, align: str | None = None) -> Element:
+    look = (struck, align)
+    if written.run is None or written.look != look:
+        written.look, written.run = look, SubElement(written.element, f"{W}r")
+        if struck or align:
+            own = SubElement(written.run, f"{W}rPr")
+            if struck:
+                SubElement(own, f"{W}strike")
+            if align:
+                SubElement(own, f"{W}vertAlign", {f"{W}val": align})
+    return written.run
 
 
 def _put_before_words(paragraph: Element, label: str) -> None:
