@@ -14,10 +14,10 @@ from cli.following import JobFailedError, follow_job
 from cli.runtime import Moment, Runtime, actor, open_runtime
 from cli.show import counted, print_json
 from core.errors import ConfigurationError, FootnoteError, NotFoundError
-from ingestion.changes import in_one_line
 from ingestion.errors import display_name, printable
 from ingestion.ingest import NOTHING_GIVEN, Given, Ingester, media_type
 from ingestion.jobs import NOBODY, Sender, run_file_job, submit_file
+from ingestion.outcomes import outcome_of, refused
 from ingestion.parse import parse
 from ingestion.sniff import refuse_size
 from store.publish import File
@@ -230,30 +230,9 @@ def run_or_follow(runtime: Runtime, name: str, job_id: int) -> dict[str, Any]:
 
 
 def summary(outcome: dict[str, Any]) -> str:
-    """Return the line a person reads about one file."""
-    if "error" in outcome:
-        return f"  ✗ {outcome['error']}"
-    readers = outcome.get("audience_now", [])  # a result kept by an older version has none
-    now = f"; audience now {', '.join(readers)}" if readers else ""
-    if not outcome["new_version"]:
-        return f"  = {outcome['file']}: reads the same as version {outcome['version']}{now}"
-    embedded = f"{counted(outcome['chunks'], 'passage')}, {outcome['embedded']} newly embedded"
-    line = (
-        f"  ✓ {outcome['file']}: version {outcome['version']} of {outcome['title']},"
-        f" in force from {outcome['effective_from'][:10]}, {embedded}{now}"
-    )
-    said = [*changed_sections(outcome), *outcome["warnings"]]
-    if outcome["hidden_characters"]:
-        said.append(f"{outcome['hidden_characters']} characters nobody could see were left out")
-    return "\n".join([line, *(f"      {warning}" for warning in said)])
-
-
-def changed_sections(outcome: dict[str, Any]) -> Iterator[str]:
-    """Say what a new version changed: "changed: Sale items (14 → 30 days)"."""
-    summaries = [change["summary"] for change in outcome.get("changes", ())]
-    if summaries:
-        told = in_one_line(summaries, outcome.get("sections_changed", 0))
-        yield f"changed: {printable(told)}"
+    """Return the lines a person reads about one file."""
+    told = refused(outcome["error"]) if "error" in outcome else outcome_of(outcome)
+    return "\n".join([f"  {told.marked}", *(f"      {note}" for note in told.notes)])
 
 
 def totals(outcomes: Sequence[dict[str, Any]]) -> str:
