@@ -8,11 +8,13 @@ from urllib.parse import urlsplit
 import click
 from sqlalchemy import Engine
 
-from admin.api import Workspace
+from admin.api import Places, Workspace
 from admin.app import create_app, listen, serve_on
 from admin.pictures import Pictures
 from cli.agent import local_agent
 from cli.runtime import end_with_parent, open_runtime
+from core.settings import Settings
+from ingestion.places import scanner_at
 from ingestion.sandbox import Sandbox
 from store.access import OPERATOR_ACCESS
 from store.documents import Block, Version, read_blocks, read_permitted_version
@@ -51,14 +53,20 @@ def web(host: str) -> None:
         library = Library(runtime.engine, runtime.workspace_id)
         names = {"127.0.0.1", "localhost", "[::1]", urlsplit(config.page_url).hostname or host}
         with listen(host, config.port) as listener:
-            app = create_app(
-                local_agent(runtime),
-                library,
-                sorted(names),
-                Workspace(
-                    runtime.engine,
-                    runtime.workspace_id,
-                    Pictures(runtime.engine, runtime.workspace_id, sandbox),
-                ),
+            workspace = Workspace(
+                runtime.engine,
+                runtime.workspace_id,
+                Pictures(runtime.engine, runtime.workspace_id, sandbox),
+                places(config),
             )
+            app = create_app(local_agent(runtime), library, sorted(names), workspace)
             serve_on(app, listener)
+
+
+def places(config: Settings) -> Places:
+    """Return which places programs may have watched."""
+
+    def check(kind: str, uri: str, options: dict[str, str]) -> None:
+        scanner_at(kind, uri, options, config)
+
+    return Places(check, config.open_folders)

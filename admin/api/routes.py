@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from admin.api import Workspace, documents, jobs
+from admin.api import Workspace, documents, jobs, sources
 from admin.api.auth import knowledge_admin
 from admin.api.shapes import REFUSALS, UNUSABLE
 from admin.problems import API
@@ -23,6 +23,8 @@ def router(workspace: Workspace) -> APIRouter:
     routes = APIRouter(dependencies=[Depends(caller)], responses={**REFUSALS, **UNUSABLE})
     routes.include_router(documents.router(workspace, caller))
     routes.include_router(jobs.router(workspace))
+    if workspace.places is not None:
+        routes.include_router(sources.router(workspace, workspace.places, caller))
     return routes
 
 
