@@ -189,11 +189,17 @@ def test_a_trace_shows_how_an_answer_came_about(library: Footnote, answer: Any) 
 def test_members_are_set_and_shown(library: Footnote) -> None:
     """What is set is what is shown."""
     principals = ["--principal", "group:S1", "--principal", "channel:C1"]
-    made = library.run("members", "set", "U7", *principals, "--json").json()
+    role = ["--role", "knowledge_admin"]
+    made = library.run("members", "set", "U7", *principals, *role, "--json").json()
     shown = library.run("members", "show", "U7", "--json").json()
 
     assert made == shown
-    assert shown == {"user": "U7", "standing": "member", "principals": ["channel:C1", "group:S1"]}
+    assert shown == {
+        "user": "U7",
+        "standing": "member",
+        "principals": ["channel:C1", "group:S1"],
+        "roles": ["knowledge_admin"],
+    }
 
 
 # --- doctor --------------------------------------------------------------------------------
