@@ -28,7 +28,7 @@ FEW = Access(asker=SECRET, place=SECRET)
 
 def _zipf_passages(count: int) -> list[str]:
     """Return passages of words of which few are common and most are rare, as in language."""
-    dice = random.Random(7)  # noqa: S311 - the same passages every time
+    dice = random.Random(7)
     weights = [1 / (rank + 1) for rank in range(len(VOCABULARY))]
     return [
         f"passage {number} " + " ".join(dice.choices(VOCABULARY, weights, k=dice.randint(5, 160)))
