@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice, zip_longest
+from itertools import islice, zip_longest
 from typing import Any, Literal, NamedTuple
 
 from rapidfuzz import fuzz
@@ -32,6 +32,8 @@ Kind = Literal["added", "removed", "changed"]
 
 _WORD = re.compile(r"\w+")
 _TOKEN = re.compile(r"[€$£¥]?\d+(?:[.,:/–-]\d+)*%?|[^\W\d_]+|\S")  # ranges too
+# A list's or a clause's number, which changes with every item that comes before it.
+_NUMBER = re.compile(r"(?:\d{1,3}[.)]|\d{1,3}(?:\.\d{1,3})+(?=\s+[A-Z])|\w[.)])\s+(?=\S)")
 _FIGURES = frozenset({*WORDED, *SCALES, *MONTHS, *WEEKDAYS})
 
 
@@ -105,7 +107,7 @@ def section_changes(before: Wording | None, after: Wording) -> tuple[SectionChan
     headings are taken for renamed. A sentence that only moved within its section is no change
     of its own. Time grows with the text, not with its square.
     """
-    if before is None:
+    if before is None or before.text == after.text:
         return ()
     old, new = _sections(before), _sections(after)
     partners = _partners(old, new)
@@ -283,21 +285,35 @@ def _compared(
     before = _sentences(list(_beyond(old, new)))
     after = _sentences(list(_beyond(new, old)))
     removed, added = tuple(_beyond(before, after)), tuple(_beyond(after, before))
-    if removed or added:
-        said = tuple(_said(removed, added))
-    else:
-        said = ("layout" if _sentences(old) == _sentences(new) else "order",)
+    said = tuple(_said(removed, added)) if removed or added else (_rearranged(old, new),)
     yield _Found(path, "changed", (*renamed, *said), removed, added)
 
 
 def _beyond(items: Sequence[str], others: Sequence[str]) -> Iterator[str]:
-    """Return in order those items that `others` do not have, or not as often."""
-    spare = Counter(others)
+    """Return in order those items that `others` do not have, or not as often.
+
+    Under another number an item is the same.
+    """
+    spare = Counter(map(_unnumbered, others))
     for item in items:
-        if spare[item] > 0:
-            spare[item] -= 1
+        if spare[_unnumbered(item)] > 0:
+            spare[_unnumbered(item)] -= 1
         else:
             yield item
+
+
+def _unnumbered(words: str) -> str:
+    number = _NUMBER.match(words)
+    return words[number.end() :] if number else words
+
+
+def _rearranged(old: Sequence[str], new: Sequence[str]) -> str:
+    """Name a change that leaves every sentence as it was."""
+    before, after = _sentences(old), _sentences(new)
+    if before == after:
+        return "layout"
+    same = [*map(_unnumbered, before)] == [*map(_unnumbered, after)]
+    return "numbering" if same else "order"
 
 
 def _said(removed: Sequence[str], added: Sequence[str]) -> Iterator[str]:
@@ -325,8 +341,9 @@ def _figures(removed: Sequence[str], added: Sequence[str]) -> tuple[list[str], b
     return list(dict.fromkeys(figures)), paired < max(len(removed), len(added))
 
 
-def _is_figure(token: str) -> bool:
-    return any(c.isdigit() for c in token) or token.casefold() in _FIGURES
+def _is_figure(word: str) -> bool:
+    # "May" is in no list of months, as it is mostly a verb; written so it hardly is.
+    return any(c.isdigit() for c in word) or word.casefold() in _FIGURES or word == "May"
 
 
 def _skeleton(sentence: str) -> tuple[str, ...]:
@@ -337,16 +354,24 @@ def _skeleton(sentence: str) -> tuple[str, ...]:
 
 def _changed_figures(old: str, new: str) -> Iterator[str]:
     """Return the figures that differ between two sentences with the same skeleton."""
-    pairs = list(zip(_TOKEN.finditer(old), _TOKEN.finditer(new), strict=True))
-    place = 0
-    for figures, run in groupby(pairs, key=lambda pair: _is_figure(pair[0][0])):
-        group = list(run)
-        place += len(group)
-        was = old[group[0][0].start() : group[-1][0].end()]
-        now = new[group[0][1].start() : group[-1][1].end()]
-        if figures and was != now:
-            unit = _unit([pair[1][0] for pair in pairs[place : place + 2]])
-            yield f"{_cut(was, MAX_FIGURE)} → {_cut(now, MAX_FIGURE)}{unit}"
+    was, now = list(_TOKEN.finditer(old)), list(_TOKEN.finditer(new))
+    for first, last in _runs([token[0] for token in now]):
+        before = old[was[first].start() : was[last].end()]
+        after = new[now[first].start() : now[last].end()]
+        if before != after:
+            unit = _unit([token[0] for token in now[last + 1 : last + 3]])
+            yield f"{_cut(before, MAX_FIGURE)} → {_cut(after, MAX_FIGURE)}{unit}"
+
+
+def _runs(tokens: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Return where figures stand together: first and last place, as of "June 24, 2020"."""
+    places = [place for place, token in enumerate(tokens) if _is_figure(token)]
+    first = None
+    for place, following in zip_longest(places, places[1:], fillvalue=len(tokens)):
+        first = place if first is None else first
+        if "".join(tokens[place + 1 : following]) not in ("", ",") or following == len(tokens):
+            yield first, place
+            first = None
 
 
 def _unit(following: Sequence[str]) -> str:

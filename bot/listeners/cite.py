@@ -90,6 +90,4 @@ def read_day(written: str) -> date | None:
 
 def _month(name: str) -> int:
     """Return a month's number by its name or how it is shortened. Raises ValueError."""
-    if name not in MONTHS:
-        raise ValueError(name)
-    return MONTH_NAMES.index(MONTHS[name]) + 1
+    return MONTH_NAMES.index(MONTHS.get(name, name)) + 1  # "may" is no key: mostly a verb

@@ -104,6 +104,14 @@ def test_the_moment_goes_with_the_question() -> None:
     assert (incoming.text, incoming.as_of) == ("Any leave?", JUNE)
 
 
+@pytest.mark.parametrize("number", range(1, 13))
+def test_every_month_is_read(number: int) -> None:
+    """By its name, by its first letters, and in any case of letters."""
+    day = date(2025, number, 1)
+    assert read_day(f"1 {day:%B} 2025") == read_day(f"{day:%b} 1, 2025") == day
+    assert read_day(f"1 {day:%B} 2025".upper()) == day
+
+
 def test_a_day_needs_all_of_its_parts() -> None:
     """A month or a year alone is none."""
     assert [read_day(written) for written in ("2025", "june", "june 2025", "")] == [None] * 4

@@ -88,6 +88,9 @@ def test_a_changed_number_is_told_with_its_unit_and_both_sentences() -> None:
         pytest.param(
             "From 1 June 2025.", "From 1 July 2026.", "1 June 2025 → 1 July 2026", id="date"
         ),
+        pytest.param(
+            "Of June 24, 2020.", "Of May 1, 2021.", "June 24, 2020 → May 1, 2021", id="comma"
+        ),
         pytest.param("Open on Monday.", "Open on Tuesday.", "Monday → Tuesday", id="weekday"),
         pytest.param("Paid in 5 days.", "Paid in 5 weeks.", "wording", id="another unit"),
         pytest.param("We may refuse.", "We must refuse.", "wording", id="words"),
@@ -102,6 +105,11 @@ def test_a_changed_number_is_told_with_its_unit_and_both_sentences() -> None:
             id="many figures",
         ),
         pytest.param("One.\n\nTwo.", "Two.\n\nOne.", "order", id="moved within"),
+        pytest.param(
+            "1. We open.\n2. We close.", "3. We open.\n4. We close.", "numbering", id="numbers"
+        ),
+        pytest.param("4.1 We open.", "4.2 We open.", "numbering", id="clauses"),
+        pytest.param("14 days.", "30 days.", "14 → 30 days", id="a number that counts"),
         pytest.param("We open. We close.", "We open.\n\nWe close.", "layout", id="paragraphs"),
     ],
 )
@@ -109,6 +117,14 @@ def test_what_changed_in_a_section_is_told(before: str, after: str, told: str) -
     """Figures where only those differ, else that the words do."""
     head = "# Rules\n\n## Part\n\n"
     assert summaries(head + before, head + after) == [f"Part ({told})"]
+
+
+def test_an_item_that_comes_first_changes_no_other() -> None:
+    """Though each has another number then."""
+    before = "## Steps\n\n1. Write to us.\n2. Wait for the label.\n3. Send the parcel."
+    after = "## Steps\n\n1. Ask.\n2. Write to us.\n3. Wait for the label.\n4. Send the parcel."
+    (change,) = changed(before, after)
+    assert (change.summary, change.removed, change.added) == ("Steps (wording)", (), ("1. Ask.",))
 
 
 def test_new_and_removed_sections_are_told_in_their_places() -> None:
