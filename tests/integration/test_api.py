@@ -10,7 +10,8 @@ from httpx2 import Response
 from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
-from admin.api import Workspace
+from admin.api import Places, Workspace
+from admin.api.form import FIELDS
 from admin.app import create_app
 from admin.gate import TOKEN_PATHS
 from ingestion.ingest import Ingester
@@ -41,9 +42,8 @@ def secret(engine: Engine, workspace_id: int) -> str:
 @pytest.fixture
 def stranger(engine: Engine, workspace_id: int) -> TestClient:
     """A program without a token; it sends no Origin, as curl does not."""
-    app = create_app(
-        ScriptedAnswerer(), InMemoryDocuments(), workspace=Workspace(engine, workspace_id)
-    )
+    workspace = Workspace(engine, workspace_id, places=Places(lambda *_: None))
+    app = create_app(ScriptedAnswerer(), InMemoryDocuments(), workspace=workspace)
     return TestClient(app, base_url="http://127.0.0.1:8400")
 
 
@@ -79,10 +79,22 @@ def addresses(client: TestClient) -> Iterator[tuple[str, str]]:
             yield from ((method.upper(), filled) for method in methods)
 
 
+def test_the_schema_tells_what_the_api_takes(stranger: TestClient) -> None:
+    """Programs read it without a token; it holds no page of a browser's."""
+    schema = stranger.get("/api/openapi.json").json()
+    assert all(path.startswith("/api/") for path in schema["paths"])
+    upload = schema["paths"]["/api/documents"]["post"]
+    form = upload["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+    assert set(form) == {"file", *FIELDS}
+    assert upload["security"] == [{"token": []}]
+    assert {"202", "401", "403", "409", "413", "422"} == set(upload["responses"])
+
+
 def test_every_address_asks_for_a_token(stranger: TestClient) -> None:
     """Without one nothing is read or changed; the answer says what to send and how."""
     asked = list(addresses(stranger))
-    assert ("POST", "/api/documents") in asked
+    assert {("POST", path) for path in ("/api/documents", "/api/sources")} < set(asked)
+    assert len(asked) >= 13
     for method, path in asked:
         response = stranger.request(method, path)
         assert response.status_code == 401, (method, path)
