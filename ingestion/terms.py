@@ -37,7 +37,7 @@ _CALLED = (
 )
 _BRACKETS = re.compile(r"\(([^()]{2,120})\)")
 _NAMED_INSIDE = re.compile(
-    rf"{_CALLED}{{0,4}}{_QUOTE}{_SHORT}{_QUOTE}(?: for short| or .*|[,;].*)?", re.IGNORECASE
+    rf"{_CALLED}{{0,4}}{_QUOTE}{_SHORT}\.?{_QUOTE}(?: for short| or .*|[,;].*)?", re.IGNORECASE
 )
 _NAMED_AFTER = re.compile(
     rf",? (?:or|also|in short|known as|called|abbreviated(?: as| to)?) {_CALLED}{{0,3}}"

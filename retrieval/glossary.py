@@ -21,7 +21,7 @@ from core.errors import FootnoteError
 from retrieval.lexical import STOP_WORDS, stem, term_id, terms, turn_weight
 from store.glossary import Pair, active_mark, active_pairs
 
-EXPANSION_WEIGHT = 0.5  # of the added words against the question's own; several share it
+EXPANSION_WEIGHT = 1.0  # of the added words against the question's own; several share it
 MAX_ADDED = 8  # wordings for one turn: a pasted page may hold hundreds of terms
 REFRESH_EVERY = 2.0  # seconds between two looks at whether the entries changed
 MAX_TERM = 60  # characters
@@ -227,21 +227,21 @@ class Glossary:
         found = [list(self._found(turn)) for turn in turns] if self._root.following else []
         if not any(found):
             return Expansion(question, tuple(earlier))
-        said = {wording.key for wordings in found for wording in wordings}
-        added = [list(islice(_added(wordings, said), MAX_ADDED)) for wordings in found]
+        said = {wording.key for places in found for wording, _ in places}
+        added = [list(islice(_added(places, said), MAX_ADDED)) for places in found]
         spoken = [_with(turn, joining) for turn, joining in zip(turns, added, strict=True)]
-        once = dict.fromkeys(one for joining in added for one in joining)
+        once = dict.fromkeys(one for joining in added for one, _ in joining)
         return Expansion(spoken[0], tuple(reversed(spoken[1:])), _weights(added), tuple(once))
 
-    def _found(self, turn: str) -> Iterator[_Wording]:
-        """Find wordings from left to right, each the longest there, none inside another."""
+    def _found(self, turn: str) -> Iterator[tuple[_Wording, int]]:
+        """Find wordings from left to right with their ends, each the longest there."""
         tokens = [_Token(found.group(), found.start()) for found in TOKEN.finditer(turn)]
         shouted = len(tokens) > SHOUTED_FROM and turn.isupper()
         place = 0
         while place < len(tokens):
             wording, end = self._longest(turn, tokens, place, shouted)
             if wording is not None:
-                yield wording
+                yield wording, tokens[end - 1].end
             place = max(end, place + 1)
 
     def _longest(
@@ -325,26 +325,34 @@ def _stands_alone(tokens: Sequence[_Token], first: int, last: int) -> bool:
     return not glued_before and not glued_after
 
 
-def _added(wordings: Sequence[_Wording], said: Set[str]) -> Iterator[Added]:
-    """Give what joins one turn: all meanings, or those that the conversation has said."""
-    here = {wording.key for wording in wordings}
-    for wording in dict.fromkeys(wordings):
+def _added(found: Sequence[tuple[_Wording, int]], said: Set[str]) -> Iterator[tuple[Added, int]]:
+    """Give what joins one turn, and after which code point.
+
+    These are all meanings of what stands there, or those that the conversation has said.
+    """
+    first: dict[_Wording, int] = {}
+    for wording, end in found:
+        first.setdefault(wording, end)
+    here = {wording.key for wording in first}
+    for wording, end in first.items():
         meant = [key for key in wording.others if key in said] or list(wording.others)
         for key in meant:
             if key not in here:
-                yield Added(wording.text, wording.others[key], EXPANSION_WEIGHT / len(meant))
+                yield Added(wording.text, wording.others[key], EXPANSION_WEIGHT / len(meant)), end
 
 
-def _with(turn: str, joining: Sequence[Added]) -> str:
-    """Return a turn as it is embedded: "How much PTO? (paid time off)"."""
-    return f"{turn} ({', '.join(one.words for one in joining)})" if joining else turn
+def _with(turn: str, joining: Sequence[tuple[Added, int]]) -> str:
+    """Return a turn as it is embedded: "How much PTO (paid time off) do I have?"."""
+    for one, end in reversed(joining):
+        turn = f"{turn[:end]} ({one.words}){turn[end:]}"
+    return turn
 
 
-def _weights(added: Sequence[Sequence[Added]]) -> dict[int, float]:
+def _weights(added: Sequence[Sequence[tuple[Added, int]]]) -> dict[int, float]:
     """Weigh the added words by their turn, the question first, as its own words are."""
     weights: dict[int, float] = {}
     for back, joining in enumerate(added):
-        for one in joining:
+        for one, _ in joining:
             weight = one.weight * turn_weight(back, len(added) - 1)
             for term in map(term_id, terms(one.words)):
                 weights[term] = max(weights.get(term, 0.0), weight)
