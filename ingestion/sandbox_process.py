@@ -73,7 +73,12 @@ class Child:
     @property
     def lives(self) -> bool:
         """Whether the process is there."""
-        return self._process.poll() is None
+        if sys.platform == "win32" or self._process.returncode is not None:
+            return self._process.poll() is None
+        # Without waiting for it: its number must stay its own until its group is killed.
+        with contextlib.suppress(psutil.Error):
+            return bool(self._watched.status() != psutil.STATUS_ZOMBIE)
+        return False
 
     @property
     def memory(self) -> int:
@@ -101,13 +106,12 @@ class Child:
 
     def end(self) -> None:
         """Kill the process: it holds nothing that would be lost."""
-        with contextlib.suppress(ProcessLookupError):
-            self._kill()
+        self._kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(END_PATIENCE)
         if self._talk is not None:
             self._talk.join(END_PATIENCE)
-            if self._talk.is_alive():  # something that outlived the child holds its pipe
+            if self._talk.is_alive():  # something that outlived even the group holds the pipe
                 return
         self._to.close()
         self._from.close()
@@ -122,7 +126,8 @@ class Child:
         if sys.platform == "win32":
             self._process.kill()
         elif self._process.returncode is None:
-            os.killpg(self._process.pid, signal.SIGKILL)  # with whatever it may have started
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # with whatever it may have started
 
     def _receive(self, request: Request | None, seconds: float, most: int) -> Answer:
         """Talk in a thread of its own, since a pipe cannot be waited for everywhere."""
@@ -150,13 +155,18 @@ class Child:
             raise EndedError("memory", f"it held {held // 2**20} MB")
         if time.monotonic() >= until:
             raise EndedError("time", "it took too long")
+        if not self.lives:  # and what it started keeps the pipe open
+            raise self._ended()
 
     def _ended(self) -> EndedError:
         """Say why the process ended, as far as its status tells."""
-        try:
-            status = self._process.wait(END_PATIENCE)
-        except subprocess.TimeoutExpired:
-            return EndedError("crash", "it said nothing that can be understood")
+        until = time.monotonic() + END_PATIENCE
+        while self.lives:
+            if time.monotonic() > until:
+                return EndedError("crash", "it said nothing that can be understood")
+            time.sleep(0.01)
+        self._kill()
+        status = self._process.wait(END_PATIENCE)
         if sys.platform != "win32":
             if status in (-signal.SIGXCPU, -signal.SIGALRM):
                 return EndedError("time", "it computed for too long")
