@@ -15,10 +15,9 @@ from cli.runtime import Moment, Runtime, actor, open_runtime
 from cli.show import counted, print_json
 from core.errors import ConfigurationError, FootnoteError, NotFoundError
 from ingestion.errors import display_name, printable
-from ingestion.ingest import NOTHING_GIVEN, Given, Ingester, media_type
+from ingestion.ingest import NOTHING_GIVEN, SANDBOX, Given, Ingester, media_type
 from ingestion.jobs import NOBODY, Sender, run_file_job, submit_file
 from ingestion.outcomes import outcome_of, refused
-from ingestion.parse import parse
 from ingestion.sniff import refuse_size
 from store.publish import File
 
@@ -62,10 +61,11 @@ def ingest(
     What a file holds tells how it is read, whatever its name.
     """
     check_audience(audience)
+    document, title = read_name("--document", document), read_name("--title", title)
     given = Given(document, title, effective_from, effective_to)
     files = list(find_files(paths))
     refuse_one_name_for_many(given, files)
-    sender = Sender(author=author or actor())
+    sender = Sender(author=read_name("--author", author) or actor())
     with open_runtime() as runtime:
         outcomes = ingest_files(
             runtime, files, audience or None, given=given, sender=sender, quiet=as_json
@@ -77,6 +77,19 @@ def ingest(
         click.echo(totals(outcomes))
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def read_name(option: str, value: str | None) -> str | None:
+    """Return a name from the command line as a file's own would be read: visible, on one line.
+
+    Raises ConfigurationError where nothing of it can be seen.
+    """
+    if value is None:
+        return None
+    name = shorten(visible(value))
+    if not name:
+        raise ConfigurationError(f"{option} is empty; leave it out, or write a name.")
+    return name
 
 
 def refuse_one_name_for_many(given: Given, files: Sequence[object]) -> None:
@@ -184,7 +197,7 @@ def _names_no_document(path: Path, name: str) -> bool:
     """Whether a file that can be read goes by its name alone."""
     try:
         refuse_size(display_name(name), path.stat().st_size)
-        return parse(name, path.read_bytes()).document_key is None
+        return SANDBOX.parse(name, path.read_bytes()).document_key is None
     except (FootnoteError, OSError):
         return False  # it will be refused for that
 

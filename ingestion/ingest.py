@@ -13,7 +13,7 @@ from core.errors import ConfigurationError
 from ingestion.changes import SectionChange, Wording, kept, section_changes, stored_wording
 from ingestion.chunking import chunk
 from ingestion.errors import printable
-from ingestion.parse import parse
+from ingestion.sandbox import Sandbox
 from retrieval.embeddings import Embedder, Named, count_tokens
 from retrieval.lexical import passage_weights
 from store.chunks import PassageTerms, chunk_hash
@@ -81,6 +81,9 @@ class Given:
 
 
 NOTHING_GIVEN = Given()
+
+SANDBOX = Sandbox()
+"""Where this process has files read: a child of its own, started with the first file."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ class Ingester:
 
         Raises a FootnoteError that says why a file is refused; nothing is stored then.
         """
-        document = given.applied_to(parse(file.name, file.data))
+        document = given.applied_to(SANDBOX.parse(file.name, file.data))
         passages = [
             PassageTerms(piece, chunk_hash(piece.content), passage_weights(piece.content))
             for piece in chunk(document, count_tokens)

@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy import table as table_named
 
+from cli.runtime import actor
 from core.broker import EmbeddedRedis, find_redis_server
 from core.settings import ROOT
 from ingestion.errors import BinaryFileError
 from ingestion.ingest import Ingester
-from ingestion.jobs import INGEST_FILE, run_file_job, submit_file
+from ingestion.jobs import INGEST_FILE, Sender, run_file_job, submit_file
 from retrieval.embeddings import Vectors
 from store.access import OPERATOR_ACCESS
 from store.documents import Version
@@ -297,7 +298,8 @@ def test_ingest_takes_over_a_file_whose_worker_died(
     """Without any worker left, the command itself finishes the job once its lease is over."""
     path = tmp_path / POLICY.name
     path.write_bytes(POLICY.data)
-    job_id = submit_file(ingester.engine, ingester.workspace_id, POLICY)
+    sender = Sender(author=actor())
+    job_id = submit_file(ingester.engine, ingester.workspace_id, POLICY, sender=sender)
     assert claim(ingester.engine, job_id, "gone:1", 2 * SHORT) is not None
 
     done = footnote.run("ingest", path, "--json")
