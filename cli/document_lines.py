@@ -5,11 +5,16 @@ from datetime import datetime
 from typing import Any
 
 import click
+from rapidfuzz import fuzz, process
 
 from cli.show import counted, day, printable
 from ingestion.changes import SectionChange
 from store.access import EVERYONE
 from store.history import Held, PastVersion
+
+ALIKE = 50.0  # percent of the letters, from which on a sentence is another one's new wording
+MAX_COMPARED = 10_000  # pairs of sentences in one section
+COLOURS = {"-": "red", "+": "green"}
 
 
 def document_row(held: Held) -> dict[str, Any]:
@@ -69,19 +74,26 @@ def state(held: Held, now: datetime) -> str:
     """Say whether a document counts, and since when."""
     if held.deleted_at is not None:
         return f"deleted {day(held.deleted_at)} by {printable(held.deleted_by or 'unknown')}"
-    return standing(held, now, in_force=held.in_force)
+    return _standing(held, held.effective_to, now)
 
 
-def standing(version: Held | PastVersion, now: datetime, *, in_force: bool) -> str:
-    """Say whether a version counts, and from when until when."""
-    until = f" until {day(version.effective_to)}" if version.effective_to else ""
-    if in_force:
+def standing(version: PastVersion, now: datetime) -> str:
+    """Say when a version counts, or counted until it ended or the next one began."""
+    ends = [end for end in (version.effective_to, version.replaced_at) if end is not None]
+    return _standing(version, min(ends, default=None), now)
+
+
+def _standing(version: Held | PastVersion, end: datetime | None, now: datetime) -> str:
+    until = f" until {day(end)}" if end is not None else ""
+    if version.in_force:
         return f"in force since {day(version.effective_from)}{until}"
     if version.effective_from > now:
         return f"in force from {day(version.effective_from)}{until}"
-    if version.effective_to is not None and version.effective_to <= now:
-        return f"ended {day(version.effective_to)}"
-    return f"from {day(version.effective_from)}{until}, no longer in force"
+    if end is None or end > now:  # its document is deleted
+        return f"from {day(version.effective_from)}{until}"
+    if end == version.effective_from:
+        return f"from {day(end)}, replaced for the same day"
+    return f"was in force from {day(version.effective_from)}{until}"
 
 
 def shown_lines(
@@ -95,7 +107,7 @@ def shown_lines(
         "versions": str(held.versions),
         "readers": ", ".join(held.audience),
         "source": held.source,
-        f"v{version.number}": standing(version, now, in_force=version.in_force),
+        f"v{version.number}": standing(version, now),
         "received": f"{version.received_at:%Y-%m-%d %H:%M} UTC",
         "author": version.author,
         "restored": f"from v{version.restored_from}" if version.restored_from else None,
@@ -120,7 +132,7 @@ def history_lines(
         came = f"received {day(version.received_at)}"
         if version.author:
             came += f" from {printable(version.author)}"
-        counts = standing(version, now, in_force=version.in_force)
+        counts = standing(version, now)
         again = f", words of v{version.restored_from}" if version.restored_from else ""
         yield f"  v{version.number}  {counts}; {came}{again}"
         if version.before is None:
@@ -133,7 +145,7 @@ def change_lines(
     old: PastVersion, new: PastVersion, changes: Sequence[SectionChange], now: datetime
 ) -> Iterator[str]:
     """Return what changed between two versions, section by section; colours mark which is new."""
-    counts = standing(new, now, in_force=new.in_force)
+    counts = standing(new, now)
     yield click.style(
         f"{printable(new.title)}: v{old.number} → v{new.number}, {counts}", bold=True
     )
@@ -144,5 +156,25 @@ def change_lines(
     for change in changes:
         yield ""
         yield click.style(printable(change.summary), fg="cyan")
-        yield from (click.style(f"  - {printable(s)}", fg="red") for s in change.removed)
-        yield from (click.style(f"  + {printable(s)}", fg="green") for s in change.added)
+        for sign, sentence in in_pairs(change.removed, change.added):
+            yield click.style(f"  {sign} {printable(sentence)}", fg=COLOURS[sign])
+
+
+def in_pairs(removed: Sequence[str], added: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Return old sentences (-) and new ones (+), each new one behind the one it resembles.
+
+    Both keep their order; very many are not compared, and the old ones come first.
+    """
+    begin = 0
+    comparable = len(removed) * len(added) <= MAX_COMPARED
+    for sentence in added:
+        near = (
+            process.extractOne(sentence, removed[begin:], scorer=fuzz.ratio, score_cutoff=ALIKE)
+            if comparable
+            else None
+        )
+        end = begin + near[2] + 1 if near else begin if comparable else len(removed)
+        yield from (("-", old) for old in removed[begin:end])
+        yield "+", sentence
+        begin = end
+    yield from (("-", old) for old in removed[begin:])

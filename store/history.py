@@ -69,7 +69,7 @@ class Held:
 
 @dataclass(frozen=True)
 class PastVersion:
-    """One version in a document's history, without its text; `before` is replaced by it."""
+    """One version in a document's history, without its text."""
 
     id: int
     number: int
@@ -88,6 +88,7 @@ class PastVersion:
     characters: int
     passages: int
     before: int | None  # the id of the version that it follows in time
+    replaced_at: datetime | None  # when the one that follows it begins, or will
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,11 @@ SELECT v.id, v.number, v.title, v.id IN (SELECT id FROM in_force) AS in_force,
        v.effective_from, v.effective_to, v.received_at, v.author, v.restored_from, v.owner,
        v.link, v.file_name, v.media_type, v.hidden_characters, length(v.text) AS characters,
        (SELECT count(*) FROM version_chunks WHERE version_id = v.id) AS passages,
-       lag(v.id) OVER (ORDER BY v.effective_from, v.received_at, v.number) AS before
+       lag(v.id) OVER in_time AS before, lead(v.effective_from) OVER in_time AS replaced_at
 FROM document_versions v
 JOIN documents d ON d.id = v.document_id
 WHERE d.workspace_id = :workspace_id AND d.id = :document_id
+WINDOW in_time AS (ORDER BY v.effective_from, v.received_at, v.number)
 ORDER BY v.number
 """
 

@@ -187,31 +187,6 @@ def search(
     ]
 
 
-@dataclass(frozen=True)
-class Listed:
-    """A version in force, as the operator lists it: `audience` may read it."""
-
-    document_key: str
-    title: str
-    number: int
-    effective_from: datetime
-    characters: int
-    audience: tuple[str, ...]
-
-
-def list_in_force(engine: Engine, workspace_id: int, as_of: datetime) -> list[Listed]:
-    """Return every document's version in force, whoever may read it, by title."""
-    statement = text(
-        f"WITH in_force AS ({ALL_IN_FORCE})"
-        " SELECT f.document_key, f.title, f.number, f.effective_from, f.audience,"
-        " length(v.text) AS characters"
-        " FROM in_force f JOIN document_versions v ON v.id = f.id ORDER BY f.title, f.id"
-    )
-    with engine.connect() as connection:
-        rows = connection.execute(statement, {"workspace_id": workspace_id, "as_of": as_of})
-        return [Listed(**{**row._mapping, "audience": tuple(row.audience)}) for row in rows]
-
-
 def versions_in_force(
     engine: Engine, workspace_id: int, access: Access, as_of: datetime
 ) -> list[Version]:

@@ -7,14 +7,14 @@ from sqlalchemy import text
 
 from cli.document_lines import document_line
 from ingestion.ingest import Ingester
-from store.history import list_documents
-from store.search import Listed, list_in_force
+from store.history import Held, list_documents
 from tests.conftest import markdown
 
 
-def listed(ingester: Ingester, as_of: datetime | None = None) -> list[Listed]:
-    """The list as it is now, or was then."""
-    return list_in_force(ingester.engine, ingester.workspace_id, as_of or datetime.now(UTC))
+def listed(ingester: Ingester, as_of: datetime | None = None) -> list[Held]:
+    """What is in force now, or was then."""
+    found = list_documents(ingester.engine, ingester.workspace_id, as_of or datetime.now(UTC))
+    return [held for held in found if held.in_force]
 
 
 @pytest.mark.parametrize(
@@ -33,9 +33,7 @@ def test_every_document_is_listed_with_who_may_read_it(
     (found,) = listed(ingester)
     assert found.audience == (audience,)
     assert found.characters == len("Pay\n\nNine.")
-    now = datetime.now(UTC)
-    (held,) = list_documents(ingester.engine, ingester.workspace_id, now)
-    assert document_line(held, now).endswith(told)
+    assert document_line(found, datetime.now(UTC)).endswith(told)
 
 
 def test_only_what_is_in_force_is_listed(ingester: Ingester) -> None:

@@ -25,7 +25,7 @@ from store.history import (
     undelete_document,
 )
 from store.publish import WatchedDocumentError
-from store.search import list_in_force
+from store.search import versions_in_force
 from tests.integration.store.shelf import Shelf, day
 
 ACTOR = "terminal (tester)"
@@ -120,7 +120,8 @@ def test_in_force_means_what_it_means_to_the_search(shelf: Shelf, year: int) -> 
     shelf.publish("leave", ["D."], since="2099-01-01", until="2099-06-01")
     then = datetime(year, 3, 1, tzinfo=UTC)
 
-    counted = [one.number for one in list_in_force(shelf.engine, shelf.workspace_id, then)]
+    searched = versions_in_force(shelf.engine, shelf.workspace_id, OPERATOR_ACCESS, then)
+    counted = [one.number for one in searched]
 
     assert [one.number for one in past(shelf, then) if one.in_force] == counted
     found = held(shelf, as_of=then)
