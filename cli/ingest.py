@@ -18,8 +18,11 @@ from ingestion.errors import display_name, printable
 from ingestion.ingest import NOTHING_GIVEN, SANDBOX, Given, Ingester, media_type
 from ingestion.jobs import NOBODY, Sender, run_file_job, submit_file
 from ingestion.outcomes import outcome_of, refused
+from ingestion.parse.visible import visible
 from ingestion.sniff import refuse_size
 from store.publish import File
+
+MAX_NAME = 500  # characters, as of a value in front matter
 
 
 @click.command()
@@ -86,7 +89,7 @@ def read_name(option: str, value: str | None) -> str | None:
     """
     if value is None:
         return None
-    name = shorten(visible(value))
+    name = visible(value)[:MAX_NAME]
     if not name:
         raise ConfigurationError(f"{option} is empty; leave it out, or write a name.")
     return name

@@ -6,7 +6,7 @@ import click
 import pytest
 
 from cli.audience import check_audience
-from cli.ingest import find_files, refuse_one_name_for_many, summary, totals
+from cli.ingest import find_files, read_name, refuse_one_name_for_many, summary, totals
 from core.errors import ConfigurationError, NotFoundError
 from ingestion.ingest import NOTHING_GIVEN, Given
 
@@ -110,3 +110,12 @@ def test_one_name_is_for_one_file(given: Given) -> None:
     refuse_one_name_for_many(NOTHING_GIVEN, ["a.md", "b.md"])
     with pytest.raises(ConfigurationError, match=r"these are 2 files; give one at a time"):
         refuse_one_name_for_many(given, ["a.md", "b.md"])
+
+
+def test_a_name_is_read_as_a_file_s_own() -> None:
+    """On one line, of what can be seen; one of nothing is refused."""
+    assert read_name("--title", " Leave\n\x1bpolicy\u200b ") == "Leave policy"
+    assert read_name("--title", None) is None
+    assert len(read_name("--title", "x" * 10_000) or "") == 500
+    with pytest.raises(ConfigurationError, match="--document is empty"):
+        read_name("--document", " \u200b ")
