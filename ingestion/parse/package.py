@@ -72,6 +72,7 @@ _STRICT = (
 class Relation:
     """What one part of a package says of another: `target` is a name in the package."""
 
+    identity: str
     kind: str  # the last word of the type, such as "footnotes"
     target: str
 
@@ -130,7 +131,8 @@ class Package:
             if found.get("TargetMode") == "External":
                 continue
             target = posixpath.normpath(posixpath.join("/", folder, found.get("Target", "")))
-            yield Relation(found.get("Type", "").rpartition("/")[2], target.lstrip("/"))
+            kind = found.get("Type", "").rpartition("/")[2]
+            yield Relation(found.get("Id", ""), kind, target.lstrip("/"))
 
     def related(self, part: str, kind: str, default: str) -> str:
         """Return the name of the first part of that kind that `part` names, else `default`."""
