@@ -35,50 +35,42 @@ def bookmarked_lines(
 ) -> dict[int, tuple[int, int]]:
     """Return which lines (by id) begin a bookmark's heading: its lines and the level."""
     keys = [key_letters(line.words) for line in lines]
-    places: dict[str, list[int]] = defaultdict(list)
+    starts: dict[tuple[int, str], list[int]] = defaultdict(list)
     for index, key in enumerate(keys):
         if key:
-            places[key[:8]].append(index)
+            starts[lines[index].page, key[:1]].append(index)
     found: dict[int, tuple[int, int]] = {}
     after = -1
     for mark in bookmarks:
         wanted = key_letters(mark.title)
-        match = _find(wanted, mark.page, lines, keys, places, after)
-        if match is not None:
-            index, count = match
-            found[id(lines[index])] = (count, mark.level)
-            after = index
+        if not wanted or mark.page is None:
+            continue
+        near = [
+            index
+            for page in range(mark.page - NEAR_PAGES, mark.page + NEAR_PAGES + 1)
+            for index in starts.get((page, wanted[0]), ())
+        ]
+        near.sort(key=lambda index: (index <= after, abs(lines[index].page - (mark.page or 0))))
+        for index in near:
+            if count := _heading_lines(wanted, keys, index):
+                found[id(lines[index])] = (count, mark.level)
+                after = index
+                break
     return found
 
 
-def _find(
-    wanted: str,
-    page: int | None,
-    lines: Sequence[Line],
-    keys: list[str],
-    places: dict[str, list[int]],
-    after: int,
-) -> tuple[int, int] | None:
-    """Return the line where a heading begins and how many lines it has."""
-    candidates = [index for index in places.get(wanted[:8], ()) if wanted] or [
-        index for length in range(1, 8) for index in places.get(wanted[:length], ())
-    ]
-    near = [
-        index
-        for index in candidates
-        if page is None or abs(lines[index].page - page) <= NEAR_PAGES
-    ]
-    for index in sorted(near, key=lambda index: (index <= after, index)):
-        key = ""
-        for count in range(1, MAX_HEADING_LINES + 1):
-            if index + count > len(lines):
-                break
-            key += keys[index + count - 1]
-            if key == wanted:
-                return index, count
-            if not wanted.startswith(key):
-                break
-    return None
+def _heading_lines(wanted: str, keys: Sequence[str], index: int) -> int:
+    """Return how many lines from `index` on make the heading, 0 if they do not."""
+    key = ""
+    for count in range(1, MAX_HEADING_LINES + 1):
+        if index + count > len(keys):
+            break
+        key += keys[index + count - 1]
+        if key == wanted:
+            return count
+        if not wanted.startswith(key):
+            break
+    return 0
 
 
 def looks_like_heading(passage: Passage, usual: Fabric) -> bool:

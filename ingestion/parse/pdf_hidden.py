@@ -25,9 +25,11 @@ BIG_PICTURE = 0.5  # of the page: a scan's picture
 MIN_PICTURE = 0.1  # of the page: a picture that may hold words
 MANY_PATHS = 60  # letters drawn as shapes are as many
 MIN_INK = 0.05  # of a letter's box that must change where the letter is seen
-NO_INK = 0.05  # pixels
+NO_INK = 0.03  # points
 SEEN_SHARE = 0.5  # of a word's letters
-PAINT_SCALE = 2.0  # pixels a point
+MIN_LINE_INK = 0.04  # of each stretch of a line where the line is seen
+SMALL = 9.0  # points; smaller letters are looked at closer
+SMALL_SCALE = 2.0  # pixels a point for them; else one
 MAX_PIXELS = 6_000_000
 MAX_GROUNDS = 5_000  # shapes and pictures of one page; with more every word is looked at
 LETTER_MIDDLE = 0.25  # of a line's height, above and below, where there may be no ink
@@ -160,7 +162,8 @@ class Sight:
         """Return which doubtful runs change what is painted, and which do not, word by word."""
         if not doubtful:
             return [], []
-        scale = min(PAINT_SCALE, (MAX_PIXELS / max(self._width * self._height, 1)) ** 0.5)
+        wanted = SMALL_SCALE if min(run.size for run, _ in doubtful) < SMALL else 1.0
+        scale = min(wanted, (MAX_PIXELS / max(self._width * self._height, 1)) ** 0.5)
         handles = {address(handle): handle for _, handle in doubtful}
         with_words = self._paint(scale)
         for handle in handles.values():
@@ -168,8 +171,7 @@ class Sight:
         without = self._paint(scale)
         for handle in handles.values():
             pdfium.FPDFPageObj_SetIsActive(handle, True)
-        difference = np.maximum(with_words, without) - np.minimum(with_words, without)
-        changed: Mask = np.any(difference > ALIKE, axis=2)
+        changed = _changed(with_words, without)
         seen: list[Run] = []
         hidden: list[Run] = []
         for run, _ in doubtful:
@@ -181,6 +183,8 @@ class Sight:
         """Return the page as it is shown, without smoothing: rows, columns, three colours."""
         wide, high = max(int(self._width * scale), 1), max(int(self._height * scale), 1)
         bitmap = pdfium.FPDFBitmap_CreateEx(wide, high, pdfium.FPDFBitmap_BGRx, None, 0)
+        if not bitmap:
+            return np.zeros((high, wide, 3), np.uint8)
         try:
             pdfium.FPDFBitmap_FillRect(bitmap, 0, 0, wide, high, 0xFFFFFFFF)
             turn = (self._reader.rotation - pdfium.FPDFPage_GetRotation(self._page)) % 4
@@ -195,6 +199,10 @@ class Sight:
 
     def _parts(self, run: Run, changed: Mask, scale: float) -> Iterator[tuple[Run, bool]]:
         """Cut a run where its words stop being seen."""
+        whole = self._whole_is_seen(run, changed, scale)
+        if whole is not None:
+            yield run, whole
+            return
         start = 0
         state: bool | None = None
         for low, high in _words(run.text):
@@ -205,16 +213,27 @@ class Sight:
             state = is_seen
         yield self._part(run, start, len(run.text)), bool(state)
 
+    def _whole_is_seen(self, run: Run, changed: Mask, scale: float) -> bool | None:
+        """Return whether a run is seen in every place, None if that takes a closer look."""
+        box = _pixels(changed, (run.left, run.top, run.right, run.bottom), scale)
+        if not box.any():
+            return None if run.turn == 0 and run.text.strip() == "" else False
+        if run.turn != 0:
+            return None
+        width = max(int(run.size * scale * 2), 4)
+        if box.shape[1] < 2 * width:
+            return None
+        columns = box.mean(axis=0)
+        stretches = columns[: len(columns) // width * width].reshape(-1, width).mean(axis=1)
+        return True if float(stretches.min()) >= MIN_LINE_INK else None
+
     def _word_is_seen(self, at: int, low: int, high: int, changed: Mask, scale: float) -> bool:
         letters = seen = 0
         for index in range(at + low, at + high):
-            left, top, right, bottom = (edge * scale for edge in self._reader.ink_box(index))
+            left, top, right, bottom = ink = self._reader.ink_box(index)
             if min(right - left, bottom - top) < NO_INK:
                 continue  # a blank
-            box = changed[
-                max(int(top), 0) : max(int(bottom) + 1, 0),
-                max(int(left), 0) : max(int(right) + 1, 0),
-            ]
+            box = _pixels(changed, ink, scale)
             letters += 1
             seen += box.size > 0 and float(box.mean()) >= MIN_INK
         return seen >= SEEN_SHARE * letters
@@ -227,6 +246,21 @@ class Sight:
             run.at + start, run.at + start + len(text.rstrip())
         )
         return replace(run, text=text, at=run.at + start, left=left, right=right)
+
+
+def _changed(one: Picture, other: Picture) -> Mask:
+    """Return which pixels of two pictures differ so much that a person sees it."""
+    changed = np.zeros(one.shape[:2], np.bool_)
+    rows, columns = np.nonzero((one != other).any(axis=2))
+    first, second = one[rows, columns].astype(np.int16), other[rows, columns].astype(np.int16)
+    changed[rows, columns] = (np.abs(first - second) > ALIKE).any(axis=1)
+    return changed
+
+
+def _pixels(mask: Mask, box: Box, scale: float) -> Mask:
+    """Return the pixels of a box (left, top, right, bottom, in points)."""
+    left, top, right, bottom = (max(edge, 0.0) * scale for edge in box)
+    return mask[int(top) : int(bottom) + 1, int(left) : int(right) + 1]
 
 
 def alike(one: Colour, other: Colour) -> bool:

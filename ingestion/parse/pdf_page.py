@@ -3,7 +3,7 @@
 from ingestion.parse.pdf_file import PageHandles
 from ingestion.parse.pdf_glyphs import glyph_letters
 from ingestion.parse.pdf_hidden import Sight
-from ingestion.parse.pdf_text import PageText, TextReader
+from ingestion.parse.pdf_text import PageText, TextReader, merged
 
 Cmaps = dict[str, dict[int, int]]
 
@@ -25,7 +25,7 @@ def read_page(handles: PageHandles, number: int, cmaps: Cmaps) -> PageText:
         reader.units,
         width,
         height,
-        seen,
+        merged(seen),
         hidden=sum(len(run.text.replace(" ", "")) for run in hidden),
         scan=not seen and sight.has_pictured_words(),
         rules=[reader.shown_box(rule) for rule in sight.painting.rules],

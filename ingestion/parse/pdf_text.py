@@ -7,7 +7,7 @@ the page: one for each UTF-16 unit, so a letter beyond the first plane has two.
 import ctypes
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ Box = tuple[float, float, float, float]
 PAGE_STRIDE = 1_000_000
 HYPHEN = "\ufffe"  # what PDFium writes for a hyphen that ends a line
 CELL_GAP = 0.9  # of the font's size; wider than any space but one that justifies a line
-MAX_RUN_GAP = 0.02  # of the font's size, within a word
+MAX_RUN_GAP = 0.5  # of the font's size, within one run
 BOLD_WEIGHT = 600
 PUT_IN = "\ufdd0"  # a space that PDFium put in, in text that is still numbers of glyphs
 _SPACES = " \t\r\n\u00a0"
@@ -223,8 +223,7 @@ class TextReader:
                 continue
             if unmapped and " " in text:
                 text = self._with_spaces_marked(text, low)
-            first, last = self._place(low), self._place(low + bare - 1)
-            left, top, right, bottom = _around(first, last)
+            left, top, right, bottom = self.box_of(low, low + bare)
             yield Run(
                 text, low, left, right, top, bottom, self._base(low), size, look.bold,
                 look.italic, line, turn, unmapped, look.name if unmapped else "",
@@ -241,12 +240,22 @@ class TextReader:
         if turn == 0:
             space = self.units.find(" ", start + 1, end - 1)
             while space >= 0:
-                before, after = self._place(space - 1), self._place(space + 1)
-                if after[0] - before[2] > gap or after[0] < before[0]:
+                width = self._space_around(space)
+                if width > gap or width < -gap:
                     yield start, space + 1
                     start = space + 1
                 space = self.units.find(" ", space + 1, end - 1)
         yield start, end
+
+    def _space_around(self, space: int) -> float:
+        """Return the distance between the letters around a space, in points."""
+        loose, text = self._loose, self._text
+        if self.rotation:
+            return self._place(space + 1)[0] - self._place(space - 1)[2]
+        pdfium.FPDFText_GetLooseCharBox(text, space - 1, loose)
+        end = loose.right
+        pdfium.FPDFText_GetLooseCharBox(text, space + 1, loose)
+        return float(loose.left - end)
 
     def _place(self, index: int) -> Box:
         """Return a character's box as it is shown: left, top, right, bottom."""
@@ -256,7 +265,8 @@ class TextReader:
 
     def box_of(self, start: int, end: int) -> Box:
         """Return the box around the characters from `start` to `end`, which stand on one line."""
-        return _around(self._place(start), self._place(end - 1))
+        first = self._place(start)
+        return first if end - start == 1 else _around(first, self._place(end - 1))
 
     def ink_box(self, index: int) -> Box:
         """Return the box around a character's ink: left, top, right, bottom."""
@@ -297,6 +307,31 @@ class _Look:
     name: str
     bold: bool
     italic: bool
+
+
+def merged(runs: Sequence[Run]) -> list[Run]:
+    """Join runs that go on without a gap and look alike: some programs set letter by letter."""
+    found: list[Run] = []
+    for run in runs:
+        if found and _continues(found[-1], run):
+            last = found[-1]
+            last.text += run.text
+            last.left, last.right = min(last.left, run.left), max(last.right, run.right)
+            last.top, last.bottom = min(last.top, run.top), max(last.bottom, run.bottom)
+        else:
+            found.append(run)
+    return found
+
+
+def _continues(last: Run, run: Run) -> bool:
+    return (
+        last.at + len(last.text) == run.at
+        and (last.line, last.turn, last.font) == (run.line, run.turn, run.font)
+        and (last.bold, last.italic, last.unmapped) == (run.bold, run.italic, run.unmapped)
+        and abs(last.base - run.base) < 0.5
+        and abs(last.size - run.size) < 0.1
+        and abs(run.left - last.right) <= MAX_RUN_GAP * run.size
+    )
 
 
 def _font_look(font: Any) -> _Look:
