@@ -16,12 +16,21 @@ from evaluation.answers import AnswerReport, evaluate_answers
 from evaluation.cases import Dataset, load_dataset
 from evaluation.corpus import ingest_dataset
 from evaluation.retrieval import DEPTHS, RetrievalReport, evaluate_retrieval
+from evaluation.revisions import (
+    RevisionsReport,
+    evaluate_revisions,
+    load_revisions,
+    reader,
+    workspace_key,
+)
 from evaluation.statistics import Share
 from graph.graph import open_agent
+from ingestion.ingest import Ingester
 from retrieval.retriever import Retriever
 from store.access import OPERATOR_ACCESS
 from store.documents import Version
 from store.search import versions_in_force
+from store.workspaces import delete_workspace, ensure_workspace
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,46 @@ def eval_answers(path: Path, limit: int | None, as_json: bool) -> None:
         print_json(report.to_json())
     else:
         click.echo("\n".join(lines(report)))
+
+
+@evaluate.command("revisions")
+@path_argument
+@json_option
+def eval_revisions(path: Path, as_json: bool) -> None:
+    """Whether the new wording is answered and never the old, revision after revision."""
+    revisions, changes = load_revisions(path)
+    console = Console(stderr=True, quiet=as_json)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with open_runtime() as runtime, bar:
+        key = workspace_key(path)
+        delete_workspace(runtime.engine, key)
+        workspace_id = ensure_workspace(runtime.engine, key, f"revisions of {path.name}")
+        task = bar.add_task("Ingesting and asking", total=len(revisions))
+        report = evaluate_revisions(
+            revisions,
+            changes,
+            Ingester(runtime.engine, workspace_id, runtime.embedder),
+            open_agent(runtime.settings, runtime.engine, workspace_id, runtime.embedder),
+            reader(runtime.engine, workspace_id),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        click.echo("\n".join(revision_lines(report)))
+
+
+def revision_lines(report: RevisionsReport) -> Iterator[str]:
+    """Return what each revision cost, then the shares."""
+    for one in report.published:
+        new = (
+            f"{one.embedded} of {one.chunks} passages embedded" if one.is_new else "reads the same"
+        )
+        yield f"{one.revision.at:%Y-%m-%d}  {one.revision.document:24.24}  {new}"
+    yield f"{len(report.documents)} changed sentences asked about, {report.skipped} skipped"
+    for name, value in report.shares().items():
+        yield f"{name:<36}{value!s}"
 
 
 @contextmanager
