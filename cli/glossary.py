@@ -8,7 +8,7 @@ import click
 
 from cli.glossary_files import as_csv, read_pairs
 from cli.runtime import actor, open_runtime
-from cli.show import counted, print_json, printable
+from cli.show import print_json, printable
 from retrieval.glossary import checked_pair
 from store.glossary import (
     Entry,
@@ -105,7 +105,8 @@ def import_file(file: Path, as_json: bool) -> None:
     if as_json:
         print_json({"read": len(pairs), "added": len(added)})
     else:
-        click.echo(f"Read {counted(len(pairs), 'line')}; {len(added)} new or written otherwise.")
+        read = "1 entry" if len(pairs) == 1 else f"{len(pairs)} entries"
+        click.echo(f"Read {read}; {len(added)} new or written otherwise.")
 
 
 @glossary.command("export")

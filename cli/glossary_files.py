@@ -78,8 +78,8 @@ def _rows(path: Path, words: str) -> Iterator[tuple[str, str, str]]:
                 is_first = False
     except csv.Error as error:
         raise GlossaryFileError(
-            f'{path.name}, line {reader.line_num}: a quotation mark does not fit; write "" for'
-            " one inside quotes."
+            f"{path.name}, line {reader.line_num}: this is no CSV; write a quotation mark inside"
+            " quotes twice, and keep texts short."
         ) from error
 
 

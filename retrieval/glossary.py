@@ -11,7 +11,7 @@ import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import lru_cache
 from itertools import islice
 from threading import Lock
 
@@ -175,6 +175,15 @@ class _Node:
     wording: _Wording | None = None
 
 
+@lru_cache(maxsize=4_096)
+def _keys(word: str) -> tuple[str, ...]:
+    """Return what a word may be in a wording: itself, what it is the plural of, its stem."""
+    folded = word.casefold().replace(".", "")
+    singular = folded[:-1] if len(folded) > PLURAL_FROM and folded[-1] == "s" else folded
+    written = (singular, folded) if ACRONYMS.fullmatch(word) else (folded, singular)
+    return tuple(dict.fromkeys((*written, stem(folded))))
+
+
 @dataclass(frozen=True)
 class _Token:
     """A word or sign of a turn, from `start`."""
@@ -190,13 +199,9 @@ class _Token:
     def is_sign(self) -> bool:
         return len(self.text) == 1 and self.text in SIGNS
 
-    @cached_property
+    @property
     def keys(self) -> tuple[str, ...]:
-        """What the word may be in a wording: itself, what it is the plural of, its stem."""
-        folded = self.text.casefold().replace(".", "")
-        singular = folded[:-1] if len(folded) > PLURAL_FROM and folded[-1] == "s" else folded
-        written = (singular, folded) if ACRONYMS.fullmatch(self.text) else (folded, singular)
-        return tuple(dict.fromkeys((*written, stem(folded))))
+        return _keys(self.text)
 
 
 class Glossary:
