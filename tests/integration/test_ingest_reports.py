@@ -4,6 +4,8 @@ import pytest
 
 from cli.ingest import summary
 from ingestion.ingest import Ingester
+from ingestion.jobs import run_file_job, submit_file
+from store.history import read_warnings
 from tests.conftest import markdown
 
 
@@ -57,3 +59,19 @@ def test_a_document_that_reads_the_same_changed_nothing(ingester: Ingester) -> N
     ingester.ingest(markdown("rules.md", "# Rules\n\nBe kind."))
     report = ingester.ingest(markdown("rules.md", "# Rules\n\nBe *kind*."))
     assert (report.is_new, report.changes) == (False, ())
+
+
+def test_a_version_s_warnings_are_kept_with_its_job(ingester: Ingester) -> None:
+    """They can be shown later; those of a file that made no version are not its."""
+    first = markdown("rules.md", "---\nowmer: Ann\n---\n# Rules\n\nBe kind.")
+    again = markdown("rules.md", "---\ntitel: Rules\n---\n# Rules\n\nBe kind.")
+    reports = [
+        run_file_job(ingester, submit_file(ingester.engine, ingester.workspace_id, file))
+        for file in (first, again)
+    ]
+    told = [(report.version_id, report.is_new) for report in reports if report is not None]
+    assert told[0] == (told[1][0], True)
+    assert told[1][1] is False
+    (warning,) = read_warnings(ingester.engine, ingester.workspace_id, told[0][0])
+    assert "owmer" in warning
+    assert read_warnings(ingester.engine, ingester.workspace_id + 1, told[0][0]) == []
