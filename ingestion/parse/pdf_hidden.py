@@ -38,7 +38,7 @@ _INVISIBLE = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_C
 _STROKED = (pdfium.FPDF_TEXTRENDERMODE_STROKE, pdfium.FPDF_TEXTRENDERMODE_STROKE_CLIP)
 
 Painted = tuple[Run, Any]  # with the handle of the text object that painted it
-Picture = npt.NDArray[np.uint8]
+Picture = npt.NDArray[np.uint32]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -180,11 +180,11 @@ class Sight:
         return seen, hidden
 
     def _paint(self, scale: float) -> Picture:
-        """Return the page as it is shown, without smoothing: rows, columns, three colours."""
+        """Return the page as it is shown, without smoothing: rows and columns of colours."""
         wide, high = max(int(self._width * scale), 1), max(int(self._height * scale), 1)
         bitmap = pdfium.FPDFBitmap_CreateEx(wide, high, pdfium.FPDFBitmap_BGRx, None, 0)
         if not bitmap:
-            return np.zeros((high, wide, 3), np.uint8)
+            return np.zeros((high, wide), np.uint32)
         try:
             pdfium.FPDFBitmap_FillRect(bitmap, 0, 0, wide, high, 0xFFFFFFFF)
             turn = (self._reader.rotation - pdfium.FPDFPage_GetRotation(self._page)) % 4
@@ -194,8 +194,7 @@ class Sight:
             buffer = ctypes.string_at(pdfium.FPDFBitmap_GetBuffer(bitmap), stride * high)
         finally:
             pdfium.FPDFBitmap_Destroy(bitmap)
-        pixels = np.frombuffer(buffer, np.uint8).reshape(high, stride)
-        return pixels[:, : wide * 4].reshape(high, wide, 4)[:, :, :3]
+        return np.frombuffer(buffer, np.uint32).reshape(high, stride // 4)[:, :wide]
 
     def _parts(self, run: Run, changed: Mask, scale: float) -> Iterator[tuple[Run, bool]]:
         """Cut a run where its words stop being seen."""
@@ -250,11 +249,16 @@ class Sight:
 
 def _changed(one: Picture, other: Picture) -> Mask:
     """Return which pixels of two pictures differ so much that a person sees it."""
-    changed = np.zeros(one.shape[:2], np.bool_)
-    rows, columns = np.nonzero((one != other).any(axis=2))
-    first, second = one[rows, columns].astype(np.int16), other[rows, columns].astype(np.int16)
+    changed = np.zeros(one.shape, np.bool_)
+    rows, columns = np.nonzero(one != other)
+    first, second = _channels(one[rows, columns]), _channels(other[rows, columns])
     changed[rows, columns] = (np.abs(first - second) > ALIKE).any(axis=1)
     return changed
+
+
+def _channels(colours: Picture) -> npt.NDArray[np.int16]:
+    """Return the blue, green and red of colours; the fourth byte means nothing."""
+    return colours.view(np.uint8).reshape(-1, 4)[:, :3].astype(np.int16)
 
 
 def _pixels(mask: Mask, box: Box, scale: float) -> Mask:
