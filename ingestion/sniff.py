@@ -3,6 +3,7 @@
 import codecs
 import re
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Literal
@@ -23,6 +24,7 @@ BinaryKind = Literal["pdf", "docx", "pptx", "xlsx", "odt"]
 MAX_TEXT_SIZE = 20 * 1024 * 1024  # bytes of a Markdown, HTML or text file
 MAX_FILE_SIZE = 100 * 1024 * 1024  # bytes of any file
 SNIFFED = 4096  # characters or bytes looked at to tell a type
+MAX_TYPE = 200  # bytes in which a ZIP file says what it is
 MAX_DIRECTORY = 20_000  # entries of a ZIP file's directory that are looked at
 MAX_CONTROL_SHARE = 0.05  # of control characters in text
 MAX_ACCENTED_SHARE = 0.3  # of letters outside ASCII, in text read as Windows-1252
@@ -199,24 +201,30 @@ def binary_kind(name: str, data: bytes) -> BinaryKind | None:
 
 
 def _package_kind(data: bytes) -> BinaryKind | None:
-    """Return what a ZIP file holds, told by the names of its parts, not by files inside them."""
-    if _PACKAGES[0][0] in data[:SNIFFED]:
+    """Return what a ZIP file holds, told by its type and parts, not by files inside them."""
+    directory = _directory(data)
+    declared, names = directory if directory is not None else (data[:SNIFFED], None)
+    if _PACKAGES[0][0] in declared:
         return _PACKAGES[0][1]
-    names = _part_names(data)
     for folder, kind in _PACKAGES[1:]:
         if folder in data if names is None else any(n.startswith(folder) for n in names):
             return kind
     return None
 
 
-def _part_names(data: bytes) -> list[bytes] | None:
-    """Return the names in a ZIP file's directory, None where it has none that can be read."""
+def _directory(data: bytes) -> tuple[bytes, list[bytes]] | None:
+    """Return what a ZIP file says it is, and its parts; None where that cannot be read."""
     if data.count(_DIRECTORY_ENTRY) > MAX_DIRECTORY:
         return None
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
-            return [name.encode("utf-8", "replace") for name in archive.namelist()]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+            names = archive.namelist()
+            declared = b""
+            if "mimetype" in names:
+                with archive.open("mimetype") as part:
+                    declared = part.read(MAX_TYPE)
+            return declared, [name.encode("utf-8", "replace") for name in names]
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError, OSError):
         return None
 
 

@@ -5,7 +5,6 @@ words; text boxes follow the paragraph that they hang on. Nothing else is taken 
 converter meets only what it knows. Left out without counting: the table of contents.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element, SubElement
 
@@ -16,12 +15,24 @@ from ingestion.parse.docx_styles import (
     TextLook,
     W,
     children,
-    integer,
     paragraph_look,
     shade_of,
     switched,
     text_look,
     value,
+)
+from ingestion.parse.docx_tree import (
+    ALTERNATIVES,
+    MATH,
+    WRAPPERS,
+    Pages,
+    boxes_in,
+    cells_of,
+    chosen,
+    copy_spans,
+    formula,
+    gallery,
+    rows_of,
 )
 from ingestion.parse.styles import WHITE, Colour
 from ingestion.parse.visible import visible
@@ -31,13 +42,6 @@ LIST_DEPTH = 5  # as deep as the converter's lists go
 TITLE_STYLE, HEADING_STYLE = "Title", "Heading"  # the latter with its level
 MAX_SENTENCE_HEADING = 60  # characters; what is longer and ends like a sentence is a clause
 
-_M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
-_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
-_ALTERNATIVES = f"{_MC}AlternateContent"
-_WRAPPERS = frozenset(
-    f"{W}{name}" for name in "ins moveTo customXml smartTag sdtContent dir bdo fldSimple "
-    "hyperlink rubyBase".split()
-)  # fmt: skip
 _GONE = frozenset({f"{W}del", f"{W}moveFrom"})
 _GONE_CELLS = ("del", "cellDel")
 _PICTURES = frozenset({f"{W}drawing", f"{W}pict", f"{W}object"})
@@ -57,29 +61,6 @@ class _Place:
 
     style: str | None
     ground: Colour | None
-
-
-@dataclass
-class _Pages:
-    """Which page is being read, as Word last laid the document out.
-
-    A break that the author set is followed by one that Word laid out: both are one.
-    """
-
-    number: int = 1
-    _set: bool = False
-    _words: bool = False
-
-    def laid_out(self) -> None:
-        self.number += not self._set
-        self._set = False
-
-    def set_by_author(self) -> None:
-        self.number += self._words
-        self._set = self._words
-
-    def words(self) -> None:
-        self._set, self._words = False, True
 
 
 @dataclass
@@ -112,7 +93,7 @@ class Body:
         self._numbering = numbering
         self._notes = notes
         self._paged = paged
-        self._pages = _Pages()
+        self._pages = Pages()
         self._written_page = 1
 
     def write(self, source: Element, into: Element, ground: Colour | None = WHITE) -> None:
@@ -123,14 +104,14 @@ class Body:
             elif child.tag == f"{W}tbl":
                 self._table(child, into, ground)
             elif child.tag == f"{W}sdt":
-                if _gallery(child) == "Table of Contents":
+                if gallery(child) == "Table of Contents":
                     self._pass_over(child)
                 else:
                     self.write(child, into, ground)
-            elif child.tag in _WRAPPERS:
+            elif child.tag in WRAPPERS:
                 self.write(child, into, ground)
-            elif child.tag == _ALTERNATIVES:
-                self.write(_chosen(child), into, ground)
+            elif child.tag == ALTERNATIVES:
+                self.write(chosen(child), into, ground)
             elif child.tag in _GONE:
                 self.hide(child)
 
@@ -181,15 +162,15 @@ class Body:
         for child in source:
             if child.tag == f"{W}r":
                 self._run(child, written, place)
-            elif child.tag in _WRAPPERS or child.tag == f"{W}sdt":
+            elif child.tag in WRAPPERS or child.tag == f"{W}sdt":
                 self._inline(child, written, place)
-            elif child.tag == _ALTERNATIVES:
-                self._inline(_chosen(child), written, place)
+            elif child.tag == ALTERNATIVES:
+                self._inline(chosen(child), written, place)
             elif child.tag in _GONE:
                 written.hid = True
                 self.hide(child)
-            elif child.tag in (f"{_M}oMath", f"{_M}oMathPara"):
-                self._put(written, _run_in(written), _formula(child))
+            elif child.tag in (f"{MATH}oMath", f"{MATH}oMathPara"):
+                self._put(written, _run_in(written), formula(child))
 
     def _run(self, source: Element, written: _Paragraph, place: _Place) -> None:
         properties = source.find(f"{W}rPr")
@@ -219,9 +200,9 @@ class Body:
             elif child.tag in _NOTES:
                 self._note(child, written)
             elif child.tag in _PICTURES:
-                written.boxes += _boxes(child)
-            elif child.tag == _ALTERNATIVES:
-                self._content(_chosen(child), written, place, looks)
+                written.boxes += boxes_in(child)
+            elif child.tag == ALTERNATIVES:
+                self._content(chosen(child), written, place, looks)
             elif child.tag == f"{W}ruby":
                 for base in children(child, "rubyBase"):
                     self._inline(base, written, place)
@@ -279,7 +260,7 @@ class Body:
         style = value(properties, "tblStyle") if properties is not None else None
         if shade is not None or self._styles.shades(style):
             ground = shade.colour if shade else None
-        rows = [list(_cells(row)) for row in _rows(source) if not self._removed(row, "tr")]
+        rows = [list(cells_of(row)) for row in rows_of(source) if not self._removed(row, "tr")]
         if all(len(cells) <= 1 for cells in rows):  # a frame around text
             for cell in [cell for cells in rows for cell in cells]:
                 if not self._removed(cell, "tc"):
@@ -298,7 +279,7 @@ class Body:
             element = SubElement(row, f"{W}tc")
             properties = cell.find(f"{W}tcPr")
             if properties is not None:
-                _copy_spans(properties, SubElement(element, f"{W}tcPr"))
+                copy_spans(properties, SubElement(element, f"{W}tcPr"))
             self.write(cell, element, _ground_of(cell, ground))
             last = max(last, self._pages.number)
         self._pages.number = last
@@ -371,66 +352,6 @@ def _put_before_words(paragraph: Element, label: str) -> None:
                 return
 
 
-def _gallery(block: Element) -> str | None:
-    """Return which gallery of building blocks a content control came from."""
-    found = block.find(f"{W}sdtPr/{W}docPartObj")
-    return None if found is None else value(found, "docPartGallery")
-
-
-def _chosen(alternatives: Element) -> Element:
-    """Return the first of several ways to say the same: the newest, which is never empty."""
-    for choice in alternatives:
-        if len(choice):
-            return choice
-    return alternatives
-
-
-def _boxes(picture: Element) -> Iterator[Element]:
-    """Yield the text boxes in a picture, the first of several ways to say the same."""
-    for child in picture:
-        if child.tag == f"{W}txbxContent":
-            yield child
-        elif child.tag == _ALTERNATIVES:
-            yield from _boxes(_chosen(child))
-        else:
-            yield from _boxes(child)
-
-
-def _rows(table: Element) -> Iterator[Element]:
-    for child in table:
-        if child.tag == f"{W}tr":
-            yield child
-        elif child.tag in _WRAPPERS or child.tag == f"{W}sdt":
-            yield from _rows(child)
-
-
-def _cells(row: Element) -> Iterator[Element]:
-    for child in row:
-        if child.tag == f"{W}tc":
-            yield child
-        elif child.tag in _WRAPPERS or child.tag == f"{W}sdt":
-            yield from _cells(child)
-
-
 def _ground_of(cell: Element, ground: Colour | None) -> Colour | None:
     shade = shade_of(cell.find(f"{W}tcPr"))
     return shade.colour if shade else ground
-
-
-def _copy_spans(properties: Element, own: Element) -> None:
-    if (span := integer(value(properties, "gridSpan"), 1)) > 1:
-        SubElement(own, f"{W}gridSpan", {f"{W}val": str(span)})
-    merge = properties.find(f"{W}vMerge")
-    if merge is not None:
-        SubElement(own, f"{W}vMerge", {f"{W}val": merge.get(f"{W}val") or "continue"})
-
-
-def _formula(element: Element) -> str:
-    """Return a formula on one line: fractions with a stroke, powers with a caret."""
-    name = element.tag.removeprefix(_M)
-    if name == "t":
-        return element.text or ""
-    parts = [_formula(child) for child in element if not child.tag.endswith("Pr")]
-    if name == "f":
-        return "/".join(parts)
-    return "^".join(parts) if name == "sSup" else "".join(parts)

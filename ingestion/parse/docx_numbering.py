@@ -145,7 +145,7 @@ def _written(number: int, form: str) -> str:
         return ""
     if form in _ROMAN:
         return list_marker(number, _ROMAN[form]).removesuffix(". ")
-    if form in ("lowerLetter", "upperLetter") and number > 0:
+    if form in ("lowerLetter", "upperLetter") and 0 < number <= _ALPHABET * MAX_LABEL:
         repeats, place = divmod(number - 1, _ALPHABET)  # after z come aa, bb, cc
         letters = chr(ord("a") + place) * (repeats + 1)
         return letters if form == "lowerLetter" else letters.upper()

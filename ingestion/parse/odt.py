@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element  # types only
 
 from ingestion.errors import FileTooLargeError, TooComplexError
 from ingestion.parse.html import write_page
+from ingestion.parse.odt_styles import NAMES, TEXT, TextStyles, style_attribute
 from ingestion.parse.package import Package, damaged, open_package, protected
 from ingestion.parse.visible import visible
 from ingestion.parse.walk import PAGE_BREAK
@@ -21,35 +22,16 @@ MAX_HEADING_LEVEL = 6
 MAX_PAGE = 12 * 2**20  # characters of the page that is made
 MAX_REPEATED = 1_000  # cells and rows with words that a file may say to repeat
 
-_NAMES = "urn:oasis:names:tc:opendocument:xmlns:"
-_TEXT, _TABLE = f"{{{_NAMES}text:1.0}}", f"{{{_NAMES}table:1.0}}"
-_STYLE, _OFFICE = f"{{{_NAMES}style:1.0}}", f"{{{_NAMES}office:1.0}}"
-_DRAW, _META = f"{{{_NAMES}drawing:1.0}}", f"{{{_NAMES}meta:1.0}}"
-_FO = f"{{{_NAMES}xsl-fo-compatible:1.0}}"
+_TABLE, _OFFICE = f"{{{NAMES}table:1.0}}", f"{{{NAMES}office:1.0}}"
+_DRAW, _META = f"{{{NAMES}drawing:1.0}}", f"{{{NAMES}meta:1.0}}"
 _SKIPPED = frozenset(
-    [f"{_TEXT}{name}" for name in ("table-of-content", "alphabetical-index", "illustration-index",
+    [f"{TEXT}{name}" for name in ("table-of-content", "alphabetical-index", "illustration-index",
                                    "table-index", "sequence-decls", "variable-decls")]
     + [f"{_OFFICE}annotation", f"{_OFFICE}forms", f"{_DRAW}image", f"{_DRAW}object"]
 )  # fmt: skip
 _CONTENTS = frozenset(
-    [f"{_TEXT}{name}" for name in ("section", "index-body", "numbered-paragraph")]
+    [f"{TEXT}{name}" for name in ("section", "index-body", "numbered-paragraph")]
 )
-_CSS = (
-    (f"{_FO}color", "color"),
-    (f"{_FO}background-color", "background-color"),
-    (f"{_FO}font-size", "font-size"),
-)
-_FORMATS = ("1", "a", "A", "i", "I")
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What a style says: declarations as in a page, and what a paragraph of it is."""
-
-    css: tuple[tuple[str, str], ...] = ()
-    title: bool = False
-    raised: str = ""  # "sup" or "sub"
-    opens_page: bool = False
 
 
 @dataclass
@@ -79,7 +61,7 @@ def parse_odt(name: str, data: bytes) -> tuple[CanonicalWriter, Head]:
     content = root.find(f"{_OFFICE}body/{_OFFICE}text") if root is not None else None
     if root is None or content is None:
         raise damaged(package.shown)
-    page = _Page(package.shown, _Styles([package.xml("styles.xml"), root]))
+    page = _Page(package.shown, TextStyles([package.xml("styles.xml"), root]))
     try:
         page.write(content)
     except RecursionError as error:
@@ -102,92 +84,8 @@ def _pages(package: Package) -> int:
     return _number(found, f"{_META}page-count", 0) if found is not None else 0
 
 
-class _Styles:
-    """The styles of a document: named ones, and those of single places."""
-
-    def __init__(self, roots: list[Element | None]) -> None:
-        self._styles: dict[tuple[str, str], Element] = {}
-        self._lists: dict[str, Element] = {}
-        self._looks: dict[tuple[str, str], _Look] = {}
-        for root in roots:
-            for style in root.iter(f"{_STYLE}style") if root is not None else ():
-                key = (style.get(f"{_STYLE}family", ""), style.get(f"{_STYLE}name", ""))
-                self._styles[key] = style
-            for style in root.iter(f"{_TEXT}list-style") if root is not None else ():
-                self._lists[style.get(f"{_STYLE}name", "")] = style
-
-    def look(self, family: str, name: str | None) -> _Look:
-        """Return what a style says, with those that it is based on."""
-        key = (family, name or "")
-        if key not in self._looks:
-            self._looks[key] = self._worked_out(family, name)
-        return self._looks[key]
-
-    def numbered(self, name: str, depth: int) -> str | None:
-        """Return how a list counts at a depth (from 0), None for bullets."""
-        style = self._lists.get(name)
-        for level in style if style is not None else ():
-            if level.get(f"{_TEXT}level") == str(depth + 1):
-                form = level.get(f"{_STYLE}num-format", "")
-                counts = level.tag == f"{_TEXT}list-level-style-number" and form in _FORMATS
-                return form if counts else None
-        return None
-
-    def _worked_out(self, family: str, name: str | None) -> _Look:
-        css: dict[str, str] = {}
-        title, raised, opens = False, "", False
-        for style in self._chain(family, name):
-            said = style.get(f"{_STYLE}display-name") or style.get(f"{_STYLE}name", "")
-            title = title or (family == "paragraph" and said == "Title")
-            text = style.find(f"{_STYLE}text-properties")
-            if text is not None:
-                css.update(_css(text))
-                raised = _raised(text) or raised
-            paragraph = style.find(f"{_STYLE}paragraph-properties")
-            if paragraph is not None:
-                opens = paragraph.get(f"{_FO}break-before", "") == "page" or opens
-                css.update(_ground(paragraph))
-            for kind in ("table-cell", "section"):
-                if (own := style.find(f"{_STYLE}{kind}-properties")) is not None:
-                    css.update(_ground(own))
-            opens = opens or bool(style.get(f"{_STYLE}master-page-name"))
-        return _Look(tuple(css.items()), title, raised, opens)
-
-    def _chain(self, family: str, name: str | None) -> list[Element]:
-        chain: list[Element] = []
-        while name is not None and (family, name) in self._styles:
-            style = self._styles[family, name]
-            if style in chain:
-                break
-            chain.append(style)
-            name = style.get(f"{_STYLE}parent-style-name")
-        return chain[::-1]
-
-
-def _css(properties: Element) -> Iterator[tuple[str, str]]:
-    for attribute, name in _CSS:
-        if (value := properties.get(attribute)) is not None:
-            yield name, value
-    if properties.get(f"{_TEXT}display") == "none":
-        yield "display", "none"
-    if properties.get(f"{_STYLE}text-line-through-style", "none") != "none":
-        yield "text-decoration", "line-through"
-
-
-def _ground(properties: Element) -> dict[str, str]:
-    value = properties.get(f"{_FO}background-color")
-    return {"background-color": value} if value not in (None, "transparent") else {}
-
-
-def _raised(properties: Element) -> str:
-    position = properties.get(f"{_STYLE}text-position", "")
-    if position.startswith(("super", "sub")):
-        return "sup" if position.startswith("super") else "sub"
-    return ""
-
-
 class _Page:
-    def __init__(self, shown: str, styles: _Styles) -> None:
+    def __init__(self, shown: str, styles: TextStyles) -> None:
         self._shown = shown
         self.written = _Written()
         self._styles = styles
@@ -205,15 +103,15 @@ class _Page:
     def write(self, source: Element, lists: str = "", depth: int = 0) -> None:
         """Write the blocks in `source`; `lists` is the style of the list around them."""
         for child in source:
-            if child.tag in (f"{_TEXT}p", f"{_TEXT}h"):
+            if child.tag in (f"{TEXT}p", f"{TEXT}h"):
                 self._paragraph(child)
-            elif child.tag == f"{_TEXT}list":
+            elif child.tag == f"{TEXT}list":
                 self._list(child, lists, depth)
             elif child.tag == f"{_TABLE}table":
                 self._table(child)
-            elif child.tag == f"{_TEXT}tracked-changes":
+            elif child.tag == f"{TEXT}tracked-changes":
                 self._hide(child)
-            elif child.tag == f"{_TEXT}soft-page-break":
+            elif child.tag == f"{TEXT}soft-page-break":
                 self._turn()
             elif child.tag in _CONTENTS:
                 self._section(child, lists, depth)
@@ -221,28 +119,28 @@ class _Page:
                 self._boxed(child)
 
     def _section(self, source: Element, lists: str, depth: int) -> None:
-        if source.get(f"{_TEXT}display", "true") == "none":
+        if source.get(f"{TEXT}display", "true") == "none":
             self._hide(source)
             return
-        look = self._styles.look("section", source.get(f"{_TEXT}style-name"))
-        self._put(f"<div{_style(look)}>")
+        look = self._styles.look("section", source.get(f"{TEXT}style-name"))
+        self._put(f"<div{style_attribute(look)}>")
         self.write(source, lists, depth)
         self._put("</div>")
 
     def _paragraph(self, source: Element) -> None:
-        hidden = source.find(f".//{_TEXT}hidden-paragraph")
-        if hidden is not None and hidden.get(f"{_TEXT}is-hidden", "true") == "true":
+        hidden = source.find(f".//{TEXT}hidden-paragraph")
+        if hidden is not None and hidden.get(f"{TEXT}is-hidden", "true") == "true":
             self._hide(source)
             return
-        look = self._styles.look("paragraph", source.get(f"{_TEXT}style-name"))
+        look = self._styles.look("paragraph", source.get(f"{TEXT}style-name"))
         if look.opens_page and self.written.words:
             self._turn()
-        level = min(_number(source, f"{_TEXT}outline-level", 1), MAX_HEADING_LEVEL)
-        tag = f"h{max(level, 1)}" if source.tag == f"{_TEXT}h" else "p"
+        level = min(_number(source, f"{TEXT}outline-level", 1), MAX_HEADING_LEVEL)
+        tag = f"h{max(level, 1)}" if source.tag == f"{TEXT}h" else "p"
         tag = "h1" if look.title else tag
         boxes, self._boxes = self._boxes, []
         start = len(self._out)
-        self._put(f"<{tag}{_style(look)}>")
+        self._put(f"<{tag}{style_attribute(look)}>")
         self._inline(source)
         self._put(f"</{tag}>")
         self.written.words = self.written.words or bool("".join(source.itertext()).strip())
@@ -263,34 +161,34 @@ class _Page:
             self._put(escape(child.tail or ""))
 
     def _inline_child(self, child: Element) -> None:
-        if child.tag == f"{_TEXT}span":
-            look = self._styles.look("text", child.get(f"{_TEXT}style-name"))
+        if child.tag == f"{TEXT}span":
+            look = self._styles.look("text", child.get(f"{TEXT}style-name"))
             tag = look.raised or "span"
-            self._put(f"<{tag}{_style(look)}>")
+            self._put(f"<{tag}{style_attribute(look)}>")
             self._inline(child)
             self._put(f"</{tag}>")
-        elif child.tag == f"{_TEXT}s":
+        elif child.tag == f"{TEXT}s":
             self._put(" ")
-        elif child.tag == f"{_TEXT}tab":
+        elif child.tag == f"{TEXT}tab":
             self._put("\t")
-        elif child.tag == f"{_TEXT}line-break":
+        elif child.tag == f"{TEXT}line-break":
             self._put("<br>")
-        elif child.tag == f"{_TEXT}soft-page-break":
+        elif child.tag == f"{TEXT}soft-page-break":
             self._turn()
-        elif child.tag == f"{_TEXT}note":
+        elif child.tag == f"{TEXT}note":
             self._note(child)
-        elif child.tag == f"{_TEXT}hidden-text":
-            self._hide(child, shown=child.get(f"{_TEXT}is-hidden", "true") != "true")
+        elif child.tag == f"{TEXT}hidden-text":
+            self._hide(child, shown=child.get(f"{TEXT}is-hidden", "true") != "true")
         elif child.tag == f"{_DRAW}frame":
             self._boxes += child.findall(f"{_DRAW}text-box")
-        elif child.tag == f"{_TEXT}ruby":
-            for base in child.findall(f"{_TEXT}ruby-base"):
+        elif child.tag == f"{TEXT}ruby":
+            for base in child.findall(f"{TEXT}ruby-base"):
                 self._inline(base)
         elif child.tag not in _SKIPPED:
             self._inline(child)
 
     def _note(self, source: Element) -> None:
-        body = source.find(f"{_TEXT}note-body")
+        body = source.find(f"{TEXT}note-body")
         if body is None:
             return
         note: list[str] = []
@@ -302,17 +200,17 @@ class _Page:
         self._out = outer
 
     def _list(self, source: Element, style: str, depth: int) -> None:
-        style = source.get(f"{_TEXT}style-name") or style
+        style = source.get(f"{TEXT}style-name") or style
         form = self._styles.numbered(style, depth)
-        goes_on = source.get(f"{_TEXT}continue-numbering") == "true" or (
-            source.get(f"{_TEXT}continue-list") is not None
+        goes_on = source.get(f"{TEXT}continue-numbering") == "true" or (
+            source.get(f"{TEXT}continue-list") is not None
         )
         key = (style, depth)
         start = self._counts.get(key, 0) + 1 if goes_on else 1
         self._put(f'<ol type="{form}" start="{start}">' if form else "<ul>")
         for item in source:
-            if item.tag in (f"{_TEXT}list-item", f"{_TEXT}list-header"):
-                numbered = item.tag == f"{_TEXT}list-item"
+            if item.tag in (f"{TEXT}list-item", f"{TEXT}list-header"):
+                numbered = item.tag == f"{TEXT}list-item"
                 self._counts[key] = start
                 start += numbered
                 tag = "li" if numbered else "div"
@@ -339,7 +237,7 @@ class _Page:
             return
         look = self._styles.look("table-cell", source.get(f"{_TABLE}style-name"))
         for _ in range(self._repeated(source, "columns")):
-            self._put(f"<td{_style(look)}>")
+            self._put(f"<td{style_attribute(look)}>")
             self.write(source)
             self._put("</td>")
 
@@ -377,13 +275,6 @@ class _Page:
 
 def _turned(page: int) -> str:
     return f'<input class="{PAGE_BREAK}" value="{page}">'
-
-
-def _style(look: _Look) -> str:
-    if not look.css:
-        return ""
-    said = ";".join(f"{name}:{value}" for name, value in look.css)
-    return f' style="{escape(said)}"'
 
 
 def _rows(table: Element) -> Iterator[Element]:

@@ -338,6 +338,13 @@ def test_what_an_open_document_hides_is_left_out_and_counted(hidden: str) -> Non
     assert document.hidden_characters == len("HIDE")
 
 
+def test_a_packed_type_is_read() -> None:
+    """Some programs compress what says that a file is an OpenDocument text."""
+    with zipfile.ZipFile(BytesIO(odt("<text:p>Words</text:p>"))) as archive:
+        parts: dict[str, str | bytes] = {name: archive.read(name) for name in archive.namelist()}
+    assert read("a.odt", package(parts)).text == "Words"
+
+
 def test_white_on_a_dark_cell_is_seen() -> None:
     """Text is compared with what is behind it."""
     cell = (
