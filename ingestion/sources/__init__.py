@@ -18,7 +18,9 @@ MAX_TOTAL = 2 * 1024**3  # bytes fetched in one scan
 MAX_ITEMS = 10_000  # files in one source
 TIMEOUT = 30.0  # seconds without an answer
 PATIENCE = 300.0  # seconds that one file may take in all
-USER_AGENT = "Footnote/0.1 (+https://github.com/footnote/footnote)"
+PACE = 0.5  # seconds between two requests to a web site
+BACKOFF = 1.0  # seconds before the first repetition of a request, doubled for the next
+USER_AGENT = "Footnote/0.1 (keeps a support bot's policies current)"
 
 Resolver = Callable[..., list[Any]]
 """Called like socket.getaddrinfo."""
@@ -42,6 +44,8 @@ class Fetching:
     max_items: int = MAX_ITEMS
     timeout: float = TIMEOUT
     patience: float = PATIENCE
+    pace: float = PACE
+    backoff: float = BACKOFF
     user_agent: str = USER_AGENT
     cache: Path | None = None
     resolve: Resolver = socket.getaddrinfo
@@ -101,9 +105,7 @@ class Scanner(Protocol):
         """Return what is there now. Raises SourceError where the place cannot be read."""
 
 
-def open_scanner(
-    kind: str, uri: str, options: Mapping[str, str], config: Fetching = Fetching()
-) -> Scanner:
+def open_scanner(kind: str, uri: str, options: Mapping[str, str], config: Fetching) -> Scanner:
     """Return what reads a place: `kind` is folder, web, git or address; nothing is read yet.
 
     Raises SourceError for an address or options that cannot be used.
