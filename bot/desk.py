@@ -40,6 +40,13 @@ class Answerer(Protocol):
         """Return the answer; a repeated `event_key` gets the first answer again."""
 
 
+class Receiver(Protocol):
+    """What takes the files that come along with a message."""
+
+    def receive(self, client: WebClient, incoming: Incoming) -> str | None:
+        """Take them, to be answered for in time; or return the sentence why they are not taken."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """A question, who can be asked about its asker, and where its reply goes."""
@@ -57,10 +64,15 @@ class Desk:
     """Accepts, answers and, where that fails, apologises."""
 
     def __init__(
-        self, answerer: Answerer, people: People, deadline: float = ANSWER_DEADLINE
+        self,
+        answerer: Answerer,
+        people: People,
+        deadline: float = ANSWER_DEADLINE,
+        receiver: Receiver | None = None,
     ) -> None:
         self._answerer = answerer
         self._people = people
+        self._receiver = receiver
         self._seen: Recent[str, bool] = Recent(DUPLICATES_FOR, DUPLICATES_KEPT)
         self._deadlines: Deadlines[Asked] = Deadlines(deadline, self._too_late)
 
@@ -87,10 +99,27 @@ class Desk:
         ticket: Ticket[Asked] = context[TICKET]
         if ticket.settled:  # it waited too long for its turn
             return
-        messages = self._messages(ticket.subject)
+        refusal = self._hand_over(ticket.subject)
+        messages = refusal if refusal is not None else self._messages(ticket.subject)
         with self._deadlines.replying(ticket) as first:
-            if first:
+            if first and messages:
                 ticket.subject.reply.post(messages)
+
+    def _hand_over(self, asked: Asked) -> tuple[Message, ...] | None:
+        """Hand the files of a message over; return what is left to reply, None to answer it.
+
+        Whoever may not add documents is told so, and what they ask is answered all the same.
+        """
+        incoming = asked.incoming
+        if self._receiver is None or not incoming.files:
+            return None
+        refusal = self._receiver.receive(asked.client, incoming)
+        if refusal is None:
+            return ()
+        if not incoming.text:
+            return plain(refusal)
+        asked.reply.post(plain(refusal))
+        return None
 
     def failed(self, error: Exception, context: BoltContext) -> None:
         """Log what nobody caught and apologise for it: the one boundary of this process."""

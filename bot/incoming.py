@@ -10,7 +10,18 @@ Body = dict[str, Any]
 OWN_WORDS = frozenset({None, "file_share", "thread_broadcast"})
 """Subtypes of a message that a person has just written; edits, joins and bots have others."""
 
+FILES_LIMIT = 20  # files of one message that are looked at; people share at most 10 at once
+
 ENTITY = re.compile(r"<([^<>]*)>")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A file that came with a message. `mode` is how Slack keeps it, where the message says so."""
+
+    id: str
+    name: str
+    mode: str = ""
 
 
 @dataclass(frozen=True)
@@ -21,7 +32,8 @@ class Incoming:
     will see the answer; `shared` that the event itself says other organisations see the channel;
     `command` that it was not a message, so that `ts` is only a name and no thread can follow.
     An empty `text` asks for help. `event_id` is the delivery's, the same on every retry.
-    `as_of` asks for what was in force then; `problem` is said instead of an answer.
+    `as_of` asks for what was in force then; `problem` is said instead of an answer. `files` came
+    with the message.
     """
 
     team: str
@@ -36,6 +48,7 @@ class Incoming:
     command: bool = False
     as_of: datetime | None = None
     problem: str | None = None
+    files: tuple[Shared, ...] = ()
 
     @property
     def thread(self) -> str:
@@ -75,7 +88,16 @@ def from_event(body: Body, bot_user_id: str | None, *, private: bool) -> Incomin
         thread_ts=event.get("thread_ts"),
         private=private,
         shared=bool(body.get("is_ext_shared_channel")),
+        files=files_of(event),
     )
+
+
+def files_of(event: Body) -> tuple[Shared, ...]:
+    """Return the files of an event, each once; one of which only the id is told goes by that."""
+    told = [file for file in event.get("files") or () if file.get("id")]
+    named = {file["id"]: str(file.get("name") or file.get("title") or "") for file in told}
+    modes = {file["id"]: str(file.get("mode") or "") for file in told}
+    return tuple(Shared(id, name or id, modes[id]) for id, name in named.items())[:FILES_LIMIT]
 
 
 def is_direct(body: Body) -> bool:

@@ -16,7 +16,9 @@ METHOD_SCOPES: dict[str, tuple[str, ...]] = {
     "apps.connections.open": (),  # with the app-level token
     "auth.test": (),
     "chat.postMessage": ("chat:write",),
+    "chat.update": ("chat:write",),
     "conversations.info": ("channels:read", "groups:read", "mpim:read"),
+    "files.info": ("files:read",),
     "users.info": ("users:read",),
 }
 """Every Web API method the bot calls, with the bot scopes Slack asks for."""

@@ -15,14 +15,15 @@ from bot.client import SLACK_FAILURES
 from bot.incoming import Incoming
 from bot.recent import Recent
 from core.logs import logger
-from store.access import Access, Member, Place, access_of
-from store.members import find_member, save_member
+from store.access import KNOWLEDGE_ADMIN, Access, Member, Place, access_of
+from store.members import find_member, read_roles, save_member
 
 MEMBER_FRESH = 3_600.0  # seconds until a person is looked up again
 PLACE_FRESH = 60.0  # seconds; a channel that is opened to others must count as such soon
 REMEMBERED = 10_000  # people or channels
 
 SHARED = ("is_ext_shared", "is_shared", "is_org_shared", "is_pending_ext_shared")
+ADMINS = ("is_owner", "is_admin", "is_primary_owner")
 PENDING = ("pending_shared", "pending_connected_team_ids")
 
 log = logger(__name__)
@@ -36,6 +37,9 @@ class Members(Protocol):
 
     def save(self, member: Member) -> None:
         """Keep it."""
+
+    def roles(self, user_id: str) -> frozenset[str]:
+        """Return the roles that an operator gave a person."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,16 @@ class StoredMembers:
         """Insert or replace what is kept about a person."""
         save_member(self.engine, self.workspace_id, member)
 
+    def roles(self, user_id: str) -> frozenset[str]:
+        """Return the roles that an operator gave a person."""
+        return read_roles(self.engine, self.workspace_id, user_id)
+
 
 class People:
-    """Answers who may read what, asking Slack at most once an hour about each person."""
+    """Answers who may read what, asking Slack at most once an hour about each person.
+
+    Who may change documents is asked each time.
+    """
 
     def __init__(self, members: Members) -> None:
         self._members = members
@@ -82,6 +93,18 @@ class People:
         self._members.save(member)
         self._known.put((team, user_id), member)
         return member
+
+    def may_add_documents(self, client: WebClient, team: str, user_id: str) -> bool:
+        """Whether a person is a knowledge admin, or runs the workspace, and is a full member.
+
+        Raises one of `bot.client.SLACK_FAILURES` where Slack does not say.
+        """
+        user: dict[str, Any] = client.users_info(user=user_id).get("user") or {}
+        if standing(user, team) != "member" or user.get("is_bot"):
+            return False
+        return any(user.get(key) for key in ADMINS) or KNOWLEDGE_ADMIN in self._members.roles(
+            user_id
+        )
 
     def _place(self, client: WebClient, incoming: Incoming) -> Place:
         channel = incoming.channel

@@ -23,8 +23,10 @@ from bot.client import (
     web_client,
 )
 from bot.desk import ANSWER_DEADLINE, Answerer, Desk
+from bot.listeners.files import SharedFiles
 from bot.manifest import SCOPES
 from bot.people import Members, People
+from bot.uploads import Intake, Uploads
 from core.errors import FootnoteError, ServiceUnavailableError
 from core.logs import logger
 from core.settings import Settings
@@ -58,8 +60,11 @@ def run_socket_mode(
     *,
     connected: Callable[[Identity], None] | None = None,
     deadline: float = ANSWER_DEADLINE,
+    intake: Intake | None = None,
 ) -> None:
     """Answer in Slack until `stop` is set; `connected` is told once, when events can come.
+
+    With an `intake`, files that are shared with the bot become documents.
 
     Lost connections are made again for as long as it runs, and an unreachable Slack is waited
     for. Raises ConfigurationError where a token is refused.
@@ -70,11 +75,16 @@ def run_socket_mode(
     if identity is None:
         return
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="answer")
-    desk = Desk(answerer, People(members), deadline)
+    people = People(members)
+    uploads = Uploads(intake, client) if intake else None
+    receiver = SharedFiles(intake, people, uploads) if intake and uploads else None
+    desk = Desk(answerer, people, deadline, receiver)
     handler = SocketModeHandler(
         build_app(client, identity, desk, pool), app_token, web_client=client
     )
     logging.getLogger("websocket").setLevel(logging.CRITICAL)  # the handler logs the same
+    if uploads is not None:
+        uploads.start()
     opened = threading.Event()
     handler.client.on_open_listeners.append(lambda _: opened.set())
     try:
@@ -86,6 +96,8 @@ def run_socket_mode(
     finally:
         hang_up(handler.client)
         desk.close()
+        if uploads is not None:
+            uploads.close()
         pool.shutdown(wait=False, cancel_futures=True)
 
 

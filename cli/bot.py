@@ -9,6 +9,7 @@ import click
 from bot.client import Identity
 from bot.people import StoredMembers
 from bot.socket import run_socket_mode
+from bot.uploads import Intake
 from cli.agent import local_agent
 from cli.runtime import end_with_parent, open_runtime
 
@@ -27,6 +28,7 @@ def bot(ready_file: Path | None) -> None:
             ready_file.write_text(identity.name)
 
     with open_runtime() as runtime:
+        page = runtime.settings.page_url if runtime.settings.public_url else None
         members = StoredMembers(runtime.engine, runtime.workspace_id)
         run_socket_mode(
             runtime.settings,
@@ -34,4 +36,5 @@ def bot(ready_file: Path | None) -> None:
             members,
             stop,
             connected=connected,
+            intake=Intake(runtime.engine, runtime.workspace_id, page),
         )

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, Engine, text
 class Upload:
     """What was sent in one go. `refused` are files that became no job, each with its reason.
 
-    `reply` says where in Slack the outcome is told, `told_at` when it was.
+    `reply` says where in Slack the outcome is told, and under "wanted" which files are still to
+    be fetched from there; `told_at` is when the outcome was told.
     """
 
     id: str
@@ -100,6 +101,56 @@ def untold_uploads(engine: Engine, workspace_id: int) -> list[Upload]:
             {"workspace_id": workspace_id},
         )
         return [_upload(row) for row in rows]
+
+
+def hold_reply(engine: Engine, upload_id: str, owner: str, seconds: float) -> bool:
+    """Be the one who tells an upload's outcome, for so long; False if another process is."""
+    with engine.begin() as connection:
+        held = connection.execute(
+            text(
+                "UPDATE uploads SET reply = reply || jsonb_build_object("
+                " 'owner', CAST(:owner AS text),"
+                " 'until', extract(epoch FROM now()) + CAST(:seconds AS float))"
+                " WHERE id = :id AND told_at IS NULL AND (NOT reply ? 'owner'"
+                " OR reply->>'owner' = :owner"
+                " OR (reply->>'until')::float < extract(epoch FROM now()))"
+            ),
+            {"id": upload_id, "owner": owner, "seconds": seconds},
+        )
+        return held.rowcount == 1
+
+
+def note_reply(engine: Engine, upload_id: str, **changes: Any) -> None:
+    """Write down more of where an upload's outcome is told; `changes` are JSON types."""
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE uploads SET reply = reply || CAST(:changes AS jsonb) WHERE id = :id"),
+            {"id": upload_id, "changes": json.dumps(changes)},
+        )
+
+
+def take_wanted(
+    connection: Connection, upload_id: str, file_id: str, *, error: dict[str, Any] | None = None
+) -> bool:
+    """Take a file off those still to be fetched; False if another process has done so.
+
+    `error` is kept as the reason why it became no job.
+    """
+    taken = connection.execute(
+        text(
+            "UPDATE uploads SET refused = refused || CAST(:refused AS jsonb),"
+            " reply = jsonb_set(reply, '{wanted}', coalesce((SELECT jsonb_agg(one)"
+            " FROM jsonb_array_elements(reply->'wanted') one WHERE one->>'id' <> :file_id),"
+            " '[]')) WHERE id = :id AND EXISTS (SELECT FROM"
+            " jsonb_array_elements(reply->'wanted') one WHERE one->>'id' = :file_id)"
+        ),
+        {
+            "id": upload_id,
+            "file_id": file_id,
+            "refused": json.dumps([] if error is None else [error]),
+        },
+    )
+    return taken.rowcount == 1
 
 
 def mark_told(engine: Engine, upload_id: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.manifest import PATH
 from bot.socket import run_socket_mode
+from bot.uploads import Intake
 from core.settings import Settings
 from graph.state import Question
 from store.access import Member
@@ -58,6 +59,7 @@ class KeptMembers:
     """Members in a dictionary."""
 
     kept: dict[str, Member] = field(default_factory=dict)
+    given: dict[str, frozenset[str]] = field(default_factory=dict)  # roles
 
     def find(self, user_id: str) -> Member | None:
         """Return what is kept about a person."""
@@ -66,6 +68,10 @@ class KeptMembers:
     def save(self, member: Member) -> None:
         """Keep it."""
         self.kept[member.user_id] = member
+
+    def roles(self, user_id: str) -> frozenset[str]:
+        """Return the roles that were given."""
+        return self.given.get(user_id, frozenset())
 
 
 def declared() -> dict[str, Any]:
@@ -86,14 +92,18 @@ def settings_for(slack: SlackServer, **changes: str) -> Settings:
 
 @contextmanager
 def running(
-    slack: SlackServer, answerer: Answerer, members: KeptMembers, deadline: float = 20.0
+    slack: SlackServer,
+    answerer: Answerer,
+    members: KeptMembers,
+    deadline: float = 20.0,
+    intake: Intake | None = None,
 ) -> Iterator[None]:
     """Run the bot until the block ends."""
     stop, ready = threading.Event(), threading.Event()
     thread = threading.Thread(
         target=run_socket_mode,
         args=(settings_for(slack), answerer, members, stop),
-        kwargs={"connected": lambda _: ready.set(), "deadline": deadline},
+        kwargs={"connected": lambda _: ready.set(), "deadline": deadline, "intake": intake},
     )
     thread.start()
     try:

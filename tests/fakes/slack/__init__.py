@@ -2,7 +2,7 @@
 
 from .delivery import Delivery
 from .people import Interaction
-from .records import Call, Channel, Message, NotSeenError, SlackError, User, View
+from .records import Call, Channel, Message, NotSeenError, SharedFile, SlackError, User, View
 from .server import SLACK_RATE_LIMITS, SlackServer
 from .web import RateLimit
 
@@ -15,6 +15,7 @@ __all__ = [
     "Message",
     "NotSeenError",
     "RateLimit",
+    "SharedFile",
     "SlackError",
     "SlackServer",
     "User",

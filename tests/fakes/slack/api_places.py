@@ -151,7 +151,39 @@ def file_info(w: Workspace, p: Json) -> Json:
     """files.info."""
     if p.get("file") not in w.files:
         raise SlackError("file_not_found")
+    if w.files[p["file"]].deleted:
+        raise SlackError("file_deleted")
     return {"file": show.file_json(w, w.files[p["file"]]), "comments": []}
+
+
+def file_list(w: Workspace, p: Json) -> Json:
+    """files.list: what was shared in a channel, newest first; nothing where the bot is not."""
+    place = w.channel(p.get("channel"))
+    there = [f for f in w.files.values() if f.channel == place.id and not f.deleted]
+    shown = [show.file_json(w, file) for file in reversed(there) if w.bot_user in place.members]
+    count, number = min(int(p.get("count") or PAGE), 1_000), int(p.get("page") or 1)
+    paging = {"count": count, "total": len(shown), "page": number}
+    paging["pages"] = -(-len(shown) // count)
+    return {"files": shown[(number - 1) * count : number * count], "paging": paging}
+
+
+def pin_list(w: Workspace, p: Json) -> Json:
+    """pins.list: the pinned messages that stand, the latest pin first."""
+    channel = _member(w, p).id
+    standing = {m.ts: m for m in w.history(channel)}
+    return {
+        "items": [
+            {
+                "type": "message",
+                "channel": channel,
+                "created": int(float(ts)),
+                "message": show.message_json(w, standing[ts])
+                | {"permalink": w.permalink(standing[ts]), "pinned_to": [channel]},
+            }
+            for ts in reversed(w.pins[channel])
+            if ts in standing
+        ]
+    }
 
 
 METHODS = {
@@ -168,4 +200,6 @@ METHODS = {
     "reactions.add": add_reaction,
     "reactions.remove": remove_reaction,
     "files.info": file_info,
+    "files.list": file_list,
+    "pins.list": pin_list,
 }

@@ -1,7 +1,7 @@
 """What people do in Slack: they speak, edit, press, fill in, share."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import envelopes
@@ -127,13 +127,64 @@ class People:
         mimetype: str = "application/octet-stream",
     ) -> SharedFile:
         """Upload a file into a place: a message with subtype `file_share`, and `file_shared`."""
-        w = self.workspace
-        file = SharedFile(w.new_id("F"), name, user, content, mimetype, int(time.time()))
-        w.files[file.id] = file
-        self.say(channel, user, text, thread_ts, files=(file,))
-        shared = {"type": "file_shared", "file_id": file.id, "user_id": user}
-        self._tell(channel, shared | {"file": {"id": file.id}, "channel_id": channel})
+        file = self.keep_file(channel, user, name, content, mimetype=mimetype)
+        self.share(channel, user, file, text=text, thread_ts=thread_ts)
         return file
+
+    def keep_file(
+        self,
+        channel: str,
+        user: str,
+        name: str,
+        content: bytes,
+        *,
+        mimetype: str = "application/octet-stream",
+        told_whole: bool = True,
+        **details: Any,
+    ) -> SharedFile:
+        """Let a file be in a place without a message; `details` are said of it, such as `mode`."""
+        w = self.workspace
+        file = SharedFile(
+            w.new_id("F"),
+            name,
+            user,
+            content,
+            mimetype,
+            int(time.time()),
+            channel,
+            details,
+            told_whole,
+        )
+        w.files[file.id] = file
+        return file
+
+    def share(
+        self,
+        channel: str,
+        user: str,
+        *files: SharedFile,
+        text: str = "",
+        thread_ts: str | None = None,
+    ) -> str:
+        """Write a message that files come along with and return its ts."""
+        ts = self.say(channel, user, text, thread_ts, files=files)
+        for file in files:
+            shared = {"type": "file_shared", "file_id": file.id, "user_id": user}
+            self._tell(channel, shared | {"file": {"id": file.id}, "channel_id": channel})
+        return ts
+
+    def delete_file(self, file: SharedFile) -> None:
+        """Delete a file; its messages stay without it."""
+        w = self.workspace
+        w.files[file.id] = replace(w.files[file.id], deleted=True)
+
+    def pin(self, channel: str, ts: str) -> None:
+        """Pin a message to its channel."""
+        self.workspace.pins[channel][ts] = None
+
+    def unpin(self, channel: str, ts: str) -> None:
+        """Take a pin away."""
+        self.workspace.pins[channel].pop(ts, None)
 
     def stop_stream(self, channel: str, ts: str, user: str) -> None:
         """Press Stop on an answer that is being written."""

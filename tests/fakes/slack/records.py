@@ -82,7 +82,10 @@ class Channel:
 
 @dataclass(frozen=True)
 class SharedFile:
-    """A file and its bytes."""
+    """A file and its bytes; `details` are said of it instead of what would be.
+
+    Of a file that is not `told_whole`, as those of other organisations, messages tell the id only.
+    """
 
     id: str
     name: str
@@ -90,6 +93,10 @@ class SharedFile:
     content: bytes
     mimetype: str
     created: int
+    channel: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    told_whole: bool = True
+    deleted: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .records import Channel, Json, Message, SharedFile, User, View
-from .workspace import Workspace
+from .workspace import DOMAIN, Workspace
 
 USER_MENTION = re.compile(r"<@([A-Z0-9]+)>")
 
@@ -81,7 +81,7 @@ def _rest(workspace: Workspace, message: Message) -> Json:
         "thread_ts": message.thread_ts,
         "subtype": message.subtype,
         "attachments": [*message.attachments],
-        "files": [file_json(workspace, file) for file in message.files],
+        "files": [_told_file(workspace, file) for file in message.files],
         "reactions": _reactions(message.reactions),
         "edited": message.edited_ts and {"user": message.user, "ts": message.edited_ts},
         "streaming_state": message.streamed and ("completed", "in_progress")[not message.finished],
@@ -113,6 +113,17 @@ def root_json(workspace: Workspace, message: Message) -> Json:
     }
 
 
+def _told_file(workspace: Workspace, file: SharedFile) -> Json:
+    """A file as a message shows it."""
+    if file.id in workspace.files:
+        file = workspace.files[file.id]
+    if file.deleted:
+        return {"id": file.id, "mode": "tombstone"}
+    if file.told_whole:
+        return file_json(workspace, file)
+    return {"id": file.id, "mode": "file_access", "file_access": "check_file_info"}
+
+
 def file_json(workspace: Workspace, file: SharedFile) -> Json:
     """A file as `files.info` shows it; its address needs the bot's token."""
     address = f"{workspace.origin}/files-pri/{workspace.team_id}-{file.id}"
@@ -123,6 +134,7 @@ def file_json(workspace: Workspace, file: SharedFile) -> Json:
         "title": file.name,
         "user": file.user,
         "created": file.created,
+        "timestamp": file.created,
         "mimetype": file.mimetype,
         "filetype": kind,
         "size": len(file.content),
@@ -130,6 +142,8 @@ def file_json(workspace: Workspace, file: SharedFile) -> Json:
         "is_external": False,
         "url_private": f"{address}/{file.name}",
         "url_private_download": f"{address}/download/{file.name}",
+        "permalink": f"https://{DOMAIN}.slack.com/files/{file.user}/{file.id}/{file.name}",
+        **file.details,
     }
 
 

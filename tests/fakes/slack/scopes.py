@@ -29,6 +29,8 @@ NEEDED = {
     "reactions.add": ("reactions:write",),
     "reactions.remove": ("reactions:write",),
     "files.info": ("files:read",),
+    "files.list": ("files:read",),
+    "pins.list": ("pins:read",),
 }
 
 

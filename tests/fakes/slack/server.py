@@ -231,9 +231,15 @@ class SlackServer(People):
         `kind`: "429" (with `seconds` as Retry-After), "500", "hang" (done at once, answered
         after `seconds`), "drop" (not done, no answer), "lose_reply" (done, no answer), or an
         error code of Slack such as "fatal_error" (not done). Besides methods there are
-        "response_url" and "file" (a download), which know "500", "hang" (before) and "drop".
+        "response_url" and "file" (a download), which know "500", "hang" (before) and "drop",
+        and "sign_in" (the page that a file's place is taken by) and "429".
         """
         self._web.faults.add(method, Fault(kind, seconds), times)
+
+    @property
+    def downloads(self) -> list[tuple[str, str | None]]:
+        """The files that were downloaded, by id, with the token each time."""
+        return [*self.workspace.downloads]
 
     def messages(self, channel: str, thread_ts: str | None = None) -> list[Message]:
         """What all may see in a place, oldest first, threads included; or in one thread."""

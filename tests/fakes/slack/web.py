@@ -92,6 +92,10 @@ class WebApi:
             return None
         if fault.kind == "drop":
             raise HangUpError
+        if fault.kind == "sign_in":
+            return Reply(200, SIGN_IN_PAGE, "text/html; charset=utf-8")
+        if fault.kind == "429":
+            return Reply(429, b"", "text/plain", {"Retry-After": str(math.ceil(fault.seconds))})
         return Reply(500, b"Server Error", "text/html")
 
     # -- the Web API ---------------------------------------------------------------------
@@ -206,7 +210,9 @@ class WebApi:
 
     def _download(self, rest: str, request: Request) -> Reply:
         file = self._workspace.files.get(rest.partition("/")[0].partition("-")[2])
-        if file is None:
+        if file is not None:
+            self._workspace.downloads.append((file.id, request.bearer))
+        if file is None or file.deleted:
             return Reply(404, b"not found", "text/plain")
         if request.bearer != self._workspace.bot_token:
             return Reply(200, SIGN_IN_PAGE, "text/html; charset=utf-8")

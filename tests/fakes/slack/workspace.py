@@ -28,7 +28,7 @@ from .records import (
 DOMAIN = "acme"
 DEFAULT_SCOPES = (
     "app_mentions:read,channels:history,channels:read,chat:write,commands,files:read,"
-    "groups:history,groups:read,im:history,im:read,im:write,mpim:history,mpim:read,"
+    "groups:history,groups:read,im:history,im:read,im:write,mpim:history,mpim:read,pins:read,"
     "reactions:read,reactions:write,usergroups:read,users:read,users:read.email,assistant:write"
 )
 
@@ -58,6 +58,8 @@ class Workspace:
         self.groups: dict[str, UserGroup] = {}
         self.calls: list[Call] = []
         self.files: dict[str, SharedFile] = {}
+        self.downloads: list[tuple[str, str | None]] = []  # (file id, token), as they came
+        self.pins: defaultdict[str, dict[str, None]] = defaultdict(dict)  # ts by channel
         self.views: dict[str, View] = {}
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
