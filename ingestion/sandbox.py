@@ -21,6 +21,7 @@ from store.documents import ParsedDocument
 PARSER = "ingestion.parse:parse"
 PAINTER = "ingestion.page_picture:page_picture"
 WEARY = 600.0  # seconds of computing in a child's life after which it is replaced
+SMALL_BURDEN = 0.2  # of the memory allowed: more may be held from files read before
 MIN_RETRY = 1.0  # seconds that must be left to try a file once more
 MAX_SENTENCE = 1_000  # characters of a refusal
 MAX_PLACES = 8  # of a failure, in the log
@@ -165,12 +166,13 @@ class Sandbox:
         more, in a child of its own and in the time that is left.
         """
         child = self._ready()
-        used, began = child.served > 0, time.monotonic()
+        used, burden, began = child.served > 0, child.memory, time.monotonic()
         try:
             return child.ask(request, data, seconds, most)
         except EndedError as ended:
             left = seconds - (time.monotonic() - began)
-            if not used or ended.reason == "time" or left < MIN_RETRY:
+            small = ended.reason == "memory" and burden < SMALL_BURDEN * self.limits.memory
+            if not used or small or ended.reason == "time" or left < MIN_RETRY:
                 raise
         self._discard()
         return self._ready().ask(request, data, left, most)
