@@ -62,6 +62,18 @@ print(sandbox.parse("a", b"process").text, flush=True)
 sandbox.parse("a", sys.argv[2].encode()) if sys.argv[2] else sys.stdin.read()
 """
 
+IN_A_THREAD = """
+import sys, threading
+from ingestion.sandbox import Limits, Sandbox
+sandbox = Sandbox(Limits(seconds=0.5), parser=sys.argv[1])
+def read():
+    print(sandbox.parse("a", b"process").text, flush=True)
+    sandbox.parse("a", sys.argv[2].encode())
+thread = threading.Thread(target=read)
+thread.start()
+thread.join()
+"""
+
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux alone has these limits")
 
 
@@ -281,10 +293,17 @@ def test_forked_process_has_a_child_of_its_own() -> None:
     assert forked != own
 
 
-@pytest.mark.parametrize("action", ["", "hang", "compute"])
-def test_child_ends_with_a_parent_that_is_killed(action: str) -> None:
+@pytest.mark.parametrize(
+    ("script", "action"),
+    [
+        pytest.param(WAITING, "", id="between files"),
+        pytest.param(WAITING, "hang", id="in a file", marks=linux_only),
+        pytest.param(IN_A_THREAD, "hang", id="in a file read by a thread"),
+    ],
+)
+def test_child_ends_with_a_parent_that_is_killed(script: str, action: str) -> None:
     """No reader is left behind by a process that was killed, also in the middle of a file."""
-    with _started(WAITING, action) as process:
+    with _started(script, action) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         time.sleep(0.2)
