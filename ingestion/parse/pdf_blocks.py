@@ -29,7 +29,7 @@ _LINKING_WORDS = frozenset(
 Place = tuple[int, int]  # page, column
 
 
-@dataclass
+@dataclass(eq=False)
 class Passage:
     """A block before it is written. `level` is a list item's depth until headings have theirs."""
 

@@ -15,6 +15,7 @@ TOUCH = 2.5  # points by which lines that make a corner may miss each other
 SAME_LINE = 2.5  # points between two strokes that are seen as one
 MIN_WIDE = 12.0  # points of a level line
 MIN_HIGH = 5.0  # points of an upright one
+MAX_TABLES = 60  # of a page
 MAX_RULES = 6_000  # of a page; more is a drawing
 MIN_SPAN = 0.5  # of a table's width or height that the lines between rows or columns take
 MIN_FILLED = 0.3  # of a table's cells that hold words
@@ -61,7 +62,7 @@ def ruled_rows(page: PageText) -> tuple[list[Line], set[int]]:
     lines: list[Line] = []
     used: set[int] = set()
     upright = [run for run in page.runs if run.turn == 0]
-    for table, grid in enumerate(_grids(page.rules)):
+    for table, grid in enumerate(_grids(page.rules)[:MAX_TABLES]):
         runs = [run for run in upright if id(run) not in used and grid.holds(run)]
         rows = _rows(page.number, grid, runs, table)
         if rows is not None:

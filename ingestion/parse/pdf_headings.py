@@ -116,6 +116,7 @@ def set_levels(found: Sequence[Passage], usual: Fabric) -> None:
         heads.pop()  # nothing stands under it
     title = _title(heads, found)
     levels = _style_levels(heads, title)
+    depths = _least_depths(heads)
     deeper = int(title is not None and not title.marked)
     for passage in heads:
         if passage is title:
@@ -123,7 +124,8 @@ def set_levels(found: Sequence[Passage], usual: Fabric) -> None:
         elif passage.marked:
             level = passage.marked + deeper
         else:
-            level = levels[style_of(passage.first)] + number_depth(passage.words)
+            style = style_of(passage.first)
+            level = levels[style] + number_depth(passage.words) - depths[style]
         passage.kind, passage.level, passage.group = "heading", min(level, DEEPEST), None
 
 
@@ -136,6 +138,15 @@ def _title(heads: Sequence[Passage], found: Sequence[Passage]) -> Passage | None
         if len(passage.words) > MAX_HEADING_CHARS:
             return None
     return None
+
+
+def _least_depths(heads: Sequence[Passage]) -> dict[Style, int]:
+    """Return, for each look, how deep its numbers are at least: 1 if all are like "2.1"."""
+    depths: dict[Style, int] = {}
+    for passage in heads:
+        style, depth = style_of(passage.first), number_depth(passage.words)
+        depths[style] = min(depth, depths.get(style, depth))
+    return depths
 
 
 def _style_levels(heads: Sequence[Passage], title: Passage | None) -> dict[Style, int]:

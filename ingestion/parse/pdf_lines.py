@@ -9,11 +9,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
+from unicodedata import bidirectional
 
 from ingestion.parse.pdf_marks import is_marker
 from ingestion.parse.pdf_text import CELL_GAP, PageText, Run, letters
 
 SAME_BASE = 0.3  # of the font's size: runs that differ less in height stand on one line
+NEAR_ROWS = 4  # rows above, of which a run may stand on one
+MAX_COMPARED = 40_000  # pairs of runs; a row of more is no text
 RAISED = 0.55  # of the font's size, for the sign of a footnote
 SMALL_SIGN = 0.8  # of the other words' size
 MIN_GUTTER = 8.0  # points
@@ -26,7 +29,7 @@ MAX_COLUMNS = 4
 _BIN = 2.0  # points
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Cell:
     """Neighbouring runs of one line, without a gap as wide as those between columns."""
 
@@ -40,7 +43,7 @@ class Cell:
         return "".join(letters(run.text) for run in self.runs)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Line:
     """A line of one column: its cells from left to right, and how most of it looks."""
 
@@ -99,17 +102,51 @@ def _by_line(runs: Iterable[Run]) -> list[list[Run]]:
 
 def gathered_rows(runs: list[Run]) -> list[list[Run]]:
     """Gather runs that stand on one base line, from top to bottom."""
-    strips = [strip for line in _by_line(runs) for strip in _strips(line)]
-    strips.sort(key=_base)
-    rows: list[list[Run]] = []
+    strips = [_Row(strip) for line in _by_line(runs) for strip in _strips(line)]
+    strips.sort(key=lambda strip: strip.main.base)
+    rows: list[_Row] = []
     for strip in strips:
-        for row in reversed(rows[-4:]):
-            if _beside(row, strip):
-                row += strip
+        for row in reversed(rows[-NEAR_ROWS:]):
+            if row.goes_on_with(strip):
+                row.add(strip)
                 break
         else:
             rows.append(strip)
-    return rows
+    return [row.runs for row in rows]
+
+
+class _Row:
+    """Runs on one base line, with what is asked of them again and again."""
+
+    def __init__(self, runs: list[Run]) -> None:
+        self.runs = runs
+        self.left = min(run.left for run in runs)
+        self.right = max(run.right for run in runs)
+        self.main = _dominant(runs)
+
+    def add(self, other: "_Row") -> None:
+        self.runs += other.runs
+        self.left, self.right = min(self.left, other.left), max(self.right, other.right)
+        self.main = max(self.main, other.main, key=lambda run: len(run.text))
+
+    def goes_on_with(self, other: "_Row") -> bool:
+        """Return whether `other` stands on this row's line, and not on top of its words."""
+        small, large = sorted((self.main.size, other.main.size))
+        gap = max(other.left - self.right, self.left - other.right)
+        raised = small < SMALL_SIGN * large and -large < gap <= large / 2
+        if abs(self.main.base - other.main.base) > (
+            RAISED * large if raised else SAME_BASE * small
+        ):
+            return False
+        if gap >= -small / 4:
+            return True
+        if len(self.runs) * len(other.runs) > MAX_COMPARED:
+            return False
+        return all(
+            run.right <= mine.left + small / 4 or run.left >= mine.right - small / 4
+            for run in other.runs
+            for mine in self.runs
+        )
 
 
 def _strips(line: list[Run]) -> list[list[Run]]:
@@ -124,50 +161,34 @@ def _strips(line: list[Run]) -> list[list[Run]]:
     return strips
 
 
-def _base(runs: list[Run]) -> float:
-    return max(runs, key=lambda run: len(run.text)).base
-
-
-def _beside(row: list[Run], strip: list[Run]) -> bool:
-    """Return whether `strip` stands on the row's line, and not on top of its words."""
-    sizes = sorted((_dominant(row).size, _dominant(strip).size))
-    raised = sizes[0] < SMALL_SIGN * sizes[1]
-    if abs(_base(row) - _base(strip)) > (RAISED * sizes[1] if raised else SAME_BASE * sizes[0]):
-        return False
-    slack = sizes[0] / 4
-    if raised and not _adjacent(row, strip, sizes[1]):
-        return False
-    return all(
-        run.right <= other.left + slack or run.left >= other.right - slack
-        for run in strip
-        for other in row
-    )
-
-
-def _adjacent(row: list[Run], strip: list[Run], size: float) -> bool:
-    """Return whether a raised sign stands right beside other words."""
-    gaps = (
-        strip[0].left - max(run.right for run in row),
-        min(run.left for run in row) - strip[-1].right,
-    )
-    return -size < max(gaps) <= size / 2
-
-
 def _dominant(runs: list[Run]) -> Run:
     return max(runs, key=lambda run: len(run.text))
 
 
 def make_line(page: int, runs: list[Run]) -> Line:
-    """Put runs of one height together, from left to right."""
-    runs = sorted(runs, key=lambda run: (run.left, run.at))
+    """Put runs of one height together, in the direction in which most of them are read."""
+    leftward = is_leftward(run.text for run in runs)
     cells: list[Cell] = []
-    for run in runs:
-        if cells and run.left - cells[-1].right <= CELL_GAP * run.size:
-            cells[-1].runs.append(run)
-            cells[-1].right = max(cells[-1].right, run.right)
-        else:
-            cells.append(Cell([run], run.left, run.right))
+    for run in sorted(runs, key=lambda run: (-run.right if leftward else run.left, run.at)):
+        if cells:
+            last = cells[-1]
+            gap = last.left - run.right if leftward else run.left - last.right
+            if gap <= CELL_GAP * run.size:
+                last.runs.append(run)
+                last.left, last.right = min(last.left, run.left), max(last.right, run.right)
+                continue
+        cells.append(Cell([run], run.left, run.right))
     return _line(page, cells)
+
+
+def is_leftward(texts: Iterable[str]) -> bool:
+    """Return whether most letters are read from right to left."""
+    balance = 0
+    for text in texts:
+        if not text.isascii():
+            balance += sum(bidirectional(c) in ("R", "AL") for c in text)
+        balance -= sum(c.isascii() and c.isalpha() for c in text)
+    return balance > 0
 
 
 def _turned_line(page: int, runs: list[Run]) -> Line:
@@ -230,7 +251,8 @@ def _parts(rows: list[Line], gutter: float, columns: int) -> Iterator[list[Line]
         if whole:
             yield whole
             whole = []
-        for side in sides:
+        leftward = is_leftward(run.text for line in band for run in line.runs)
+        for side in reversed(sides) if leftward else sides:
             yield _ordered(side, columns - 1)
     if whole:
         yield whole

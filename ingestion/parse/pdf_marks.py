@@ -21,12 +21,13 @@ _SECTION = re.compile(
 )
 # Dots that lead the eye to a page's number, and lines to write on.
 LEADER = re.compile(r"(?:[.·…_]\s?){5,}")
-_CONTENTS = re.compile(r".*\w\W*?(?:[.·…]\s?){4,}\s*\w{1,6}\s*")
+_CONTENTS = re.compile(r"\w\W{0,3}(?:[.·…]\s{0,2}){4,}\w{1,6}\s*\Z")
+_CONTENTS_END = 200  # characters of a line that are looked at
 
 
 def is_contents(text: str) -> bool:
     """Return whether a line is an entry of a table of contents: words, dots, a number."""
-    return _CONTENTS.fullmatch(text) is not None
+    return _CONTENTS.search(text[-_CONTENTS_END:]) is not None
 
 
 def bullet(text: str) -> int:

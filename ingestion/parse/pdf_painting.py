@@ -76,9 +76,13 @@ def read_painting(page: Any) -> Painting:
 def _objects(page: Any) -> Iterator[tuple[Any, Matrix, int, bool]]:
     """Yield every object but forms with its matrix, in the order of painting."""
     left = MAX_OBJECTS
-    count = pdfium.FPDFPage_CountObjects(page)
     stack: list[tuple[Iterator[Any], Matrix, int, bool]] = [
-        (iter([pdfium.FPDFPage_GetObject(page, i) for i in range(count)]), _IDENTITY, 0, False)
+        (
+            _children(page, pdfium.FPDFPage_CountObjects, pdfium.FPDFPage_GetObject),
+            _IDENTITY,
+            0,
+            False,
+        )
     ]
     while stack and left > 0:
         handles, matrix, depth, faint = stack[-1]
@@ -90,15 +94,20 @@ def _objects(page: Any) -> Iterator[tuple[Any, Matrix, int, bool]]:
         if pdfium.FPDFPageObj_GetType(handle) != pdfium.FPDF_PAGEOBJ_FORM:
             yield handle, matrix, depth, faint
         elif depth < MAX_DEPTH:
-            inner = min(max(pdfium.FPDFFormObj_CountObjects(handle), 0), left)
             stack.append(
                 (
-                    iter([pdfium.FPDFFormObj_GetObject(handle, i) for i in range(inner)]),
+                    _children(
+                        handle, pdfium.FPDFFormObj_CountObjects, pdfium.FPDFFormObj_GetObject
+                    ),
                     multiplied(_matrix(handle), matrix),
                     depth + 1,
                     faint or pdfium.FPDFPageObj_HasTransparency(handle) == 1,
                 )
             )
+
+
+def _children(parent: Any, count: Any, get: Any) -> Iterator[Any]:
+    return (get(parent, index) for index in range(min(count(parent), MAX_OBJECTS)))
 
 
 def _add_path(painting: Painting, order: int, handle: Any, matrix: Matrix) -> None:

@@ -10,12 +10,15 @@ MIN_PAGES = 3  # with fewer nothing can be told to come again
 MIN_SHARE = 0.4  # of the pages: odd and even pages may differ
 EDGE = 0.14  # of the page's height, above and below, in which running lines stand
 SAME_HEIGHT = 4.0  # points
+MAX_RUNNING = 160  # characters of a running line
 NEIGHBOURS = 2  # pages around, of which the running line of one chapter is on some
 
 _NUMBER = re.compile(r"\d+|\b[ivxlc]{1,7}\b")
 _PAGE_NUMBER = re.compile(
     r"\W*(?:page|seite|p\.?)?\s*(\d{1,4})\s*(?:(?:of|/|von)\s*\d{1,4})?\W*", re.IGNORECASE
 )
+_FIRST = re.compile(r"\d{1,4}\b")
+_LAST = re.compile(r"\b\d{1,4}\Z")
 
 Page = tuple[float, list[Line]]  # height in points, lines from top to bottom
 
@@ -104,17 +107,29 @@ def _numbers_run(group: list[tuple[int, Line]]) -> bool:
 
 
 def _page_numbers(pages: list[list[Line]]) -> set[int]:
-    """Return lines that hold a page's number alone, where every page has one of a row."""
+    """Return lines that hold a page's number alone, or at an end at one height, page by page."""
     if len(pages) < 2:
         return set()
-    found: dict[int, list[Line]] = defaultdict(list)
+    alone: dict[int, list[Line]] = defaultdict(list)
+    beside: dict[tuple[int, int], list[Line]] = defaultdict(list)
     for number, lines in enumerate(pages):
         for line in lines:
-            if (match := _PAGE_NUMBER.fullmatch(line.words)) is not None:
-                found[int(match[1]) - number].append(line)
-    return {
-        id(line)
-        for group in found.values()
-        if len({line.page for line in group}) >= max(2, 0.7 * len(pages))
-        for line in group
-    }
+            words = line.words
+            if len(words) > MAX_RUNNING:
+                continue
+            if (match := _PAGE_NUMBER.fullmatch(words)) is not None:
+                alone[int(match[1]) - number].append(line)
+            for end in {
+                int(found[0]) for found in (_FIRST.match(words), _LAST.search(words)) if found
+            }:
+                beside[end - number, round(line.base / SAME_HEIGHT)].append(line)
+    most = max(2, 0.7 * len(pages))
+    numbered = [group for group in alone.values() if _pages(group) >= most]
+    for (offset, _), group in beside.items():
+        if _pages(group) >= max(MIN_PAGES, MIN_SHARE * len(pages)):
+            numbered += [group, alone[offset]]
+    return {id(line) for group in numbered for line in group}
+
+
+def _pages(lines: list[Line]) -> int:
+    return len({line.page for line in lines})

@@ -16,7 +16,7 @@ TIGHT = 1.25  # times the smallest distance between lines: those of one row, if 
 LOOSE = 1.5
 
 
-@dataclass
+@dataclass(eq=False)
 class TableRow:
     """One row: each cell is what stands in it, line by line."""
 

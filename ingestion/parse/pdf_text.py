@@ -19,6 +19,7 @@ from ingestion.parse.visible import Piece
 Box = tuple[float, float, float, float]
 
 PAGE_STRIDE = 1_000_000
+MAX_SIDE = 1e6  # points; what a page's box says beyond is nonsense
 HYPHEN = "\ufffe"  # what PDFium writes for a hyphen that ends a line
 CELL_GAP = 0.9  # of the font's size; wider than any space but one that justifies a line
 MAX_RUN_GAP = 0.5  # of the font's size, within one run
@@ -30,7 +31,7 @@ _FORCE_BOLD = 1 << 18  # flags of a font, PDF 32000-1, table 123
 _ITALIC = 1 << 6
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Run:
     """Text of one look on one line. Coordinates are points from the page's upper left corner.
 
@@ -126,7 +127,7 @@ def pieces(page: int, run: Run) -> Iterator[Piece]:
 
 def read_units(text_page: Any) -> str:
     """Return a page's text, one character for each of PDFium's."""
-    count = pdfium.FPDFText_CountChars(text_page)
+    count = min(pdfium.FPDFText_CountChars(text_page), PAGE_STRIDE)
     if count <= 0:
         return ""
     buffer = (ctypes.c_ushort * (count + 1))()
@@ -163,7 +164,7 @@ class TextReader:
     def size(self) -> tuple[float, float]:
         """The page's width and height as it is shown."""
         left, bottom, right, top = self._box
-        wide, high = right - left, top - bottom
+        wide, high = (min(max(side, 0.0), MAX_SIDE) for side in (right - left, top - bottom))
         return (high, wide) if self.rotation % 2 else (wide, high)
 
     def read(self) -> list[tuple[Run, Any]]:
