@@ -108,15 +108,28 @@ class Sandbox:
         return self._ask(words, request, data, MAX_DOCUMENT, document_from_json)
 
     def page_picture(
-        self, data: bytes, page: int, spans: Sequence[tuple[int, int]], *, width: int = 1000
+        self,
+        data: bytes,
+        page: int,
+        spans: Sequence[tuple[int, int]],
+        *,
+        width: int = 1000,
+        crop: bool = False,
+        name: str = "The document",
     ) -> bytes:
         """Return a PNG of a page (from 1), as `ingestion.page_picture.page_picture` does.
 
         Raises what `parse` raises.
         """
-        refuse_size("The file", len(data))
-        words = _Words(f"Page {page}", "draw", self.limits.memory)
-        request = {"task": "picture", "page": page, "spans": [*map(list, spans)], "width": width}
+        shown = display_name(name)
+        refuse_size(shown, len(data))
+        words = _Words(f"Page {page} of {shown}", "draw", self.limits.memory)
+        request = {
+            "task": "picture",
+            "page": page,
+            "spans": [*map(list, spans)],
+            "options": {"width": width, "crop": crop, "name": shown},
+        }
         return self._ask(words, request, data, MAX_PICTURE, _checked_picture)
 
     def close(self) -> None:

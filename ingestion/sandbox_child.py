@@ -72,7 +72,7 @@ class _Reading:
             limit = MAX_DOCUMENT
         else:
             spans = [(start, end) for start, end in head["spans"]]
-            body = _load(self.painter)(data, head["page"], spans, width=head["width"])
+            body = _load(self.painter)(data, head["page"], spans, **head["options"])
             limit = MAX_PICTURE
         if len(body) > limit:
             return {"outcome": "large"}, b""

@@ -36,13 +36,21 @@ def parse(name: str, data: bytes) -> ParsedDocument:
     return said(_ACTIONS[action]() or "done" if action in _ACTIONS else f"{name}: {action}")
 
 
-def page_picture(data: bytes, page: int, spans: Sequence[tuple[int, int]], *, width: int) -> bytes:
+def page_picture(
+    data: bytes,
+    page: int,
+    spans: Sequence[tuple[int, int]],
+    *,
+    width: int,
+    crop: bool,
+    name: str,
+) -> bytes:
     """Return what was asked for as if it were a picture."""
     if data == b"refused":
-        raise TooComplexError(f"Page {page} is too much; draw it by hand.")
+        raise TooComplexError(f"Page {page} of {name} is too much; draw it by hand.")
     if data == b"script":
         return b"<svg onload='alert(1)'>"
-    return PNG + f"{data.decode()} {page} {spans} {width}".encode()
+    return PNG + f"{data.decode()} {page} {spans} {width} {crop} {name}".encode()
 
 
 def _hang() -> None:

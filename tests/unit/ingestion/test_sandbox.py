@@ -312,17 +312,19 @@ def test_child_ends_with_a_parent_that_is_killed(script: str, action: str) -> No
 
 
 def test_picture_is_drawn_by_the_child(actor: Sandbox) -> None:
-    """The page, the spans and the width reach what draws, and its PNG comes back."""
-    drawn = actor.page_picture(b"a file", 3, [(1, 5), (8, 13)], width=640)
-    assert drawn == PNG + b"a file 3 [(1, 5), (8, 13)] 640"
+    """What is asked for reaches what draws, and its PNG comes back."""
+    drawn = actor.page_picture(b"a file", 3, [(1, 5)], width=640, crop=True, name="f/a.pdf")
+    assert drawn == PNG + b"a file 3 [(1, 5)] 640 True a.pdf"
 
 
 def test_picture_is_refused_like_a_file(actor: Sandbox) -> None:
     """A page that is refused says why; what is no picture is not handed on."""
-    with pytest.raises(TooComplexError, match=r"Page 2 is too much; draw it by hand\."):
+    with pytest.raises(
+        TooComplexError, match=r"Page 2 of The document is too much; draw it by hand\."
+    ):
         actor.page_picture(b"refused", 2, [])
-    with pytest.raises(ParseLimitError, match="Page 2 crashes the reader"):
-        actor.page_picture(b"script", 2, [])
+    with pytest.raises(ParseLimitError, match=r"Page 2 of a\.pdf crashes the reader"):
+        actor.page_picture(b"script", 2, [], name="a.pdf")
 
 
 @pytest.mark.parametrize(
