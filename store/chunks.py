@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from store.copying import copy_rows
 from store.documents import Chunk, ParsedDocument
 from store.tables import TERM_DIMENSIONS
+from store.terms import term_keys, tier_of
 
 CHUNK_COLUMNS = {
     "id": "int8",
@@ -17,7 +18,7 @@ CHUNK_COLUMNS = {
     "sha256": "text",
     "content": "text",
     "token_count": "int4",
-    "term_ids": "int4[]",
+    "term_keys": "int8[]",
     "term_weights": "sparsevec",
 }
 BLOCK_COLUMNS = {
@@ -90,7 +91,7 @@ def insert_chunks(
                 passage.sha256,
                 passage.chunk.content,
                 passage.chunk.token_count,
-                sorted(passage.weights),
+                term_keys(workspace_id, passage.weights),
                 SparseVector(
                     {term - 1: weight for term, weight in passage.weights.items()},
                     TERM_DIMENSIONS,
@@ -113,15 +114,19 @@ def _count_terms(
     )
     connection.execute(
         text(
-            "INSERT INTO term_frequencies (workspace_id, term_id, chunk_count)"
-            " SELECT :workspace_id, term_id, count(*) FROM unnest(CAST(:term_ids AS int[]))"
-            " AS term_id GROUP BY term_id"
-            " ON CONFLICT (workspace_id, term_id) DO UPDATE"
+            "INSERT INTO term_frequencies (workspace_id, term_id, tier, chunk_count)"
+            " SELECT :workspace_id, term_id, tier, count(*)"
+            " FROM unnest(CAST(:term_ids AS int[]), CAST(:tiers AS int[])) AS t (term_id, tier)"
+            " GROUP BY term_id, tier ORDER BY term_id, tier"
+            " ON CONFLICT (workspace_id, term_id, tier) DO UPDATE"
             " SET chunk_count = term_frequencies.chunk_count + excluded.chunk_count"
         ),
         {
             "workspace_id": workspace_id,
             "term_ids": [term for passage in passages for term in passage.weights],
+            "tiers": [
+                tier_of(weight) for passage in passages for weight in passage.weights.values()
+            ],
         },
     )
 

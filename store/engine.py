@@ -14,6 +14,9 @@ CONNECT_TIMEOUT = 5  # seconds
 STATEMENT_TIMEOUT = 60_000  # milliseconds
 OLDEST_POSTGRES = 15
 OLDEST_PGVECTOR = (0, 8)  # iterative index scans, halfvec and sparsevec
+# Of an index scan that looks for what may be read; when so many hold too little of it, all that
+# may be read is ranked instead.
+HNSW_MAX_SCAN = 5_000
 HNSW_EF_SEARCH = 100  # recall 1.000 at 10k chunks and .987 at 100k, measured
 EXTENSION_LOCK = 0x_F007_0002  # advisory: two processes starting at once create it once
 
@@ -49,6 +52,7 @@ def connect(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
     url = normalise_url(url)
     ours = (
         f"-c hnsw.ef_search={HNSW_EF_SEARCH} -c hnsw.iterative_scan=strict_order"
+        f" -c hnsw.max_scan_tuples={HNSW_MAX_SCAN}"
         f" -c statement_timeout={STATEMENT_TIMEOUT} -c timezone=UTC -c jit=off"
     )
     options = " ".join((*make_url(url).normalized_query.get("options", ()), ours))

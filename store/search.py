@@ -14,7 +14,9 @@ from store.access import Access
 from store.documents import VERSION_COLUMNS, BlockKind, Version
 from store.spaces import EmbeddingSpace, space_there
 from store.tables import TERM_DIMENSIONS
+from store.terms import TIER_BITS, WORKSPACE_SHIFT
 
+BUDGET = 8_000  # chunks that a question's words may bring to be ranked exactly
 POOL = 50  # candidates from each side; gold is among them for 98 % of measured questions
 
 ALL_IN_FORCE = """
@@ -37,53 +39,111 @@ IN_FORCE = f"""{ALL_IN_FORCE}
 """
 """The same, of the documents that the asker may read and everybody in the place."""
 
+VERSION_IN_FORCE = """
+    v.effective_from <= :as_of AND (v.effective_to IS NULL OR v.effective_to > :as_of)
+    AND d.workspace_id = :workspace_id AND d.deleted_at IS NULL
+    AND d.audience && CAST(:asker AS text[]) AND d.audience && CAST(:place AS text[])
+    AND NOT EXISTS (
+        SELECT FROM document_versions later
+        WHERE later.document_id = v.document_id AND later.effective_from <= :as_of
+          AND (later.effective_from, later.received_at, later.number)
+            > (v.effective_from, v.received_at, v.number)
+    )
+"""
+"""The same asked of one version `v` of a document `d`, for few of many."""
+
+READABLE = f"""(
+    SELECT true FROM version_chunks p
+    JOIN document_versions v ON v.id = p.version_id
+    JOIN documents d ON d.id = v.document_id
+    WHERE p.chunk_id = {{chunk}} AND {VERSION_IN_FORCE} LIMIT 1
+)"""
+"""Whether a chunk stands in a version in force that the asker may read: asked of each chunk as
+an index brings it, nearest first, until there are enough."""
+
 SEARCH = """
-WITH in_force AS MATERIALIZED ({in_force}),
-permitted AS MATERIALIZED (
-    SELECT DISTINCT vc.chunk_id FROM version_chunks vc JOIN in_force f ON f.id = vc.version_id
-),
-asked AS (
+WITH asked AS MATERIALIZED (
     SELECT q.term_id, q.weight
-        * ln(1 + (w.chunk_count - least(t.chunk_count, w.chunk_count) + 0.5)
-                 / (least(t.chunk_count, w.chunk_count) + 0.5)) AS weight
+        * ln(1 + (w.chunk_count - least(t.n, w.chunk_count) + 0.5)
+                 / (least(t.n, w.chunk_count) + 0.5)) AS weight
     FROM unnest(CAST(:term_ids AS int[]), CAST(:term_weights AS real[])) AS q (term_id, weight)
     JOIN workspaces w ON w.id = :workspace_id
-    JOIN term_frequencies t ON t.workspace_id = w.id AND t.term_id = q.term_id
+    CROSS JOIN LATERAL (
+        SELECT sum(f.chunk_count) AS n FROM term_frequencies f
+        WHERE f.workspace_id = w.id AND f.term_id = q.term_id
+    ) t
+    WHERE t.n > 0
 ),
 question AS MATERIALIZED (
-    SELECT coalesce(array_agg(term_id), '{{}}') AS term_ids, coalesce(sum(weight), 0) AS total,
+    SELECT coalesce(sum(weight), 0) AS total,
            CAST('{{' || coalesce(string_agg(term_id || ':' || weight, ',' ORDER BY term_id), '')
                 || '}}/{dimensions}' AS sparsevec) AS weights
     FROM asked
 ),
-semantic AS (
+keys AS MATERIALIZED (
+    SELECT (CAST(:workspace_id AS bigint) << {workspace_shift}) | (CAST(t.term_id AS bigint) << {tier_bits})
+               | t.tier AS key,
+           sum(t.chunk_count) OVER (ORDER BY a.weight * (t.tier + 1) DESC, t.term_id, t.tier)
+               - t.chunk_count AS before
+    FROM asked a
+    JOIN term_frequencies t ON t.workspace_id = :workspace_id AND t.term_id = a.term_id
+),
+chosen AS MATERIALIZED (
+    SELECT coalesce(array_agg(key) FILTER (WHERE before < :budget), '{{}}') AS keys,
+           coalesce(bool_and(before < :budget), true) AS is_all
+    FROM keys
+),
+nearest AS MATERIALIZED (
     SELECT e.chunk_id FROM {vectors} e
-    WHERE e.chunk_id IN (SELECT chunk_id FROM permitted)
+    WHERE {readable_vector}
     ORDER BY e.embedding <=> :vector LIMIT :pool
 ),
-lexical AS (
+weightiest AS MATERIALIZED (
     SELECT c.id AS chunk_id FROM chunks c CROSS JOIN question q
-    WHERE c.workspace_id = :workspace_id AND c.term_ids && q.term_ids
-      AND c.id IN (SELECT chunk_id FROM permitted)
-    ORDER BY c.term_weights <#> q.weights LIMIT :pool
+    WHERE c.term_keys && (SELECT keys FROM chosen)
+    ORDER BY c.term_weights <#> q.weights, c.id
 ),
-scored AS (
+lexical AS MATERIALIZED (
+    -- A scan of a materialised table keeps its order; another sort would ask of every chunk.
+    SELECT w.chunk_id FROM weightiest w WHERE {readable_term} LIMIT :pool
+),
+permitted AS (
+    -- Where few of many chunks may be read, the indexes bring too few of them: then, and only
+    -- then, all that may be read are ranked.
+    SELECT DISTINCT vc.chunk_id FROM version_chunks vc
+    JOIN ({in_force}) f ON f.id = vc.version_id
+),
+rest AS (
+    (SELECT e.chunk_id FROM {vectors} e JOIN permitted USING (chunk_id)
+     WHERE (SELECT count(*) FROM nearest) < :pool
+     ORDER BY e.embedding <=> :vector LIMIT :pool)
+    UNION
+    (SELECT c.id FROM chunks c JOIN permitted ON permitted.chunk_id = c.id CROSS JOIN question q
+     WHERE (SELECT count(*) FROM lexical) < :pool AND NOT (SELECT is_all FROM chosen)
+       AND c.term_weights <#> q.weights < 0
+     ORDER BY c.term_weights <#> q.weights LIMIT :pool)
+),
+scored AS MATERIALIZED (
     SELECT c.id AS chunk_id, c.content, 1 - (e.embedding <=> :vector) AS similarity,
            greatest(0, - (c.term_weights <#> q.weights)) AS bm25, q.total
-    FROM (SELECT chunk_id FROM semantic UNION SELECT chunk_id FROM lexical) found
+    FROM (SELECT chunk_id FROM nearest UNION SELECT chunk_id FROM lexical
+          UNION SELECT chunk_id FROM rest) found
     JOIN chunks c ON c.id = found.chunk_id
     JOIN {vectors} e ON e.chunk_id = c.id
     CROSS JOIN question q
 )
-SELECT s.chunk_id, s.content, s.similarity, s.bm25, s.total, f.id AS version_id,
-       f.document_key, f.title, f.number, f.effective_from, f.effective_to, f.link, f.trust,
+SELECT s.chunk_id, s.content, s.similarity, s.bm25, s.total, v.id AS version_id,
+       d.key AS document_key, v.title, v.number, v.effective_from, v.effective_to, v.link, o.trust,
        vc.ordinal, vc.start_offset, vc.end_offset, vc.heading_path, vc.page,
        ARRAY(SELECT b.start_offset || ':' || b.kind FROM blocks b
              WHERE b.version_id = vc.version_id AND b.end_offset > vc.start_offset
                AND b.start_offset < vc.end_offset ORDER BY b.ordinal) AS blocks
 FROM scored s
 JOIN version_chunks vc ON vc.chunk_id = s.chunk_id
-JOIN in_force f ON f.id = vc.version_id
+JOIN document_versions v ON v.id = vc.version_id
+JOIN documents d ON d.id = v.document_id
+JOIN sources o ON o.id = d.source_id
+WHERE {version_in_force}
 ORDER BY s.similarity DESC, vc.version_id, vc.ordinal
 """
 
@@ -145,7 +205,16 @@ def search(
     SpaceGoneError where the space was dropped meanwhile.
     """
     statement = text(
-        SEARCH.format(in_force=IN_FORCE, vectors=space.table, dimensions=TERM_DIMENSIONS)
+        SEARCH.format(
+            in_force=IN_FORCE,
+            version_in_force=VERSION_IN_FORCE,
+            readable_vector=READABLE.format(chunk="e.chunk_id"),
+            readable_term=READABLE.format(chunk="w.chunk_id"),
+            vectors=space.table,
+            dimensions=TERM_DIMENSIONS,
+            workspace_shift=WORKSPACE_SHIFT,
+            tier_bits=TIER_BITS,
+        )
     )
     with space_there(space), engine.connect() as connection:
         rows = connection.execute(
@@ -159,6 +228,7 @@ def search(
                 "term_ids": list(term_weights),
                 "term_weights": list(term_weights.values()),
                 "pool": pool,
+                "budget": BUDGET,
             },
         ).all()
     return [

@@ -221,11 +221,11 @@ chunks = Table(
     Column("sha256", Text, nullable=False),  # of the content
     Column("content", Text, nullable=False),  # title and headings, newline, passage
     Column("token_count", Integer, nullable=False),
-    Column("term_ids", ARRAY(Integer), nullable=False),
+    Column("term_keys", ARRAY(BigInteger), nullable=False),  # store.terms: which terms, how much
     Column("term_weights", SPARSEVEC(TERM_DIMENSIONS), nullable=False),
     _created(),
     UniqueConstraint("workspace_id", "sha256"),
-    Index("ix_chunks_term_ids", "term_ids", postgresql_using="gin"),
+    Index("ix_chunks_term_keys", "term_keys", postgresql_using="gin"),
 )
 
 version_chunks = Table(
@@ -255,7 +255,8 @@ term_frequencies = Table(
         primary_key=True,
     ),
     Column("term_id", Integer, primary_key=True),
-    Column("chunk_count", Integer, nullable=False),  # how many chunks have the term
+    Column("tier", SmallInteger, primary_key=True),
+    Column("chunk_count", Integer, nullable=False),  # how many chunks have the term so weightily
 )
 
 embedding_spaces = Table(

@@ -91,7 +91,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("token_count", sa.Integer(), nullable=False),
-        sa.Column("term_ids", sa.ARRAY(sa.Integer()), nullable=False),
+        sa.Column("term_keys", sa.ARRAY(sa.BigInteger()), nullable=False),
         sa.Column("term_weights", pgvector.sqlalchemy.SPARSEVEC(dim=1000000000), nullable=False),
         sa.Column(
             "created_at",
@@ -109,7 +109,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("workspace_id", "sha256", name=op.f("uq_chunks_workspace_id_sha256")),
     )
     op.create_index(
-        "ix_chunks_term_ids", "chunks", ["term_ids"], unique=False, postgresql_using="gin"
+        "ix_chunks_term_keys", "chunks", ["term_keys"], unique=False, postgresql_using="gin"
     )
     op.create_table(
         "conversations",
@@ -304,6 +304,7 @@ def upgrade() -> None:
         "term_frequencies",
         sa.Column("workspace_id", sa.BigInteger(), nullable=False),
         sa.Column("term_id", sa.Integer(), nullable=False),
+        sa.Column("tier", sa.SmallInteger(), nullable=False),
         sa.Column("chunk_count", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["workspace_id"],
@@ -311,7 +312,9 @@ def upgrade() -> None:
             name=op.f("fk_term_frequencies_workspace_id"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("workspace_id", "term_id", name=op.f("pk_term_frequencies")),
+        sa.PrimaryKeyConstraint(
+            "workspace_id", "term_id", "tier", name=op.f("pk_term_frequencies")
+        ),
     )
     op.create_table(
         "documents",
@@ -620,7 +623,7 @@ def downgrade() -> None:
     )
     op.drop_table("embedding_spaces")
     op.drop_table("conversations")
-    op.drop_index("ix_chunks_term_ids", table_name="chunks", postgresql_using="gin")
+    op.drop_index("ix_chunks_term_keys", table_name="chunks", postgresql_using="gin")
     op.drop_table("chunks")
     op.drop_table("blobs")
     op.drop_table("workspaces")

@@ -319,7 +319,8 @@ def _counts(shelf: Shelf) -> tuple[int, int]:
 def _frequency(shelf: Shelf, word: str) -> int:
     (term,) = question_terms(word)
     statement = text(
-        "SELECT chunk_count FROM term_frequencies WHERE workspace_id = :id AND term_id = :term"
+        "SELECT sum(chunk_count) FROM term_frequencies"
+        " WHERE workspace_id = :id AND term_id = :term"
     )
     with shelf.engine.connect() as connection:
         row = connection.execute(statement, {"id": shelf.workspace_id, "term": term})
