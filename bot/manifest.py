@@ -19,9 +19,11 @@ METHOD_SCOPES: dict[str, tuple[str, ...]] = {
     "chat.update": ("chat:write",),
     "conversations.info": ("channels:read", "groups:read", "mpim:read"),
     "files.info": ("files:read",),
+    "files.list": ("files:read",),
+    "pins.list": ("pins:read",),
     "users.info": ("users:read",),
 }
-"""Every Web API method the bot calls, with the bot scopes Slack asks for."""
+"""Every Web API method that is called with the bot's token, and the scopes Slack asks for."""
 
 EVENT_SCOPES = {
     "app_mention": "app_mentions:read",

@@ -11,10 +11,12 @@ from bot import manifest
 from bot.app import COMMANDS, EVENTS
 from core.settings import ROOT
 
+SCANNER = ROOT / "ingestion" / "sources" / "slack.py"
+
 
 def methods_called() -> Iterator[str]:
-    """The names of the Web API's methods that the code in `bot/` calls."""
-    for path in sorted((ROOT / "bot").rglob("*.py")):
+    """The names of the Web API's methods that the bot and the scanner of channels call."""
+    for path in sorted([*(ROOT / "bot").rglob("*.py"), SCANNER]):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and callable(getattr(WebClient, node.attr, None)):
                 yield node.attr
