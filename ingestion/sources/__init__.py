@@ -20,6 +20,7 @@ TIMEOUT = 30.0  # seconds without an answer
 PATIENCE = 300.0  # seconds that one file may take in all
 PACE = 0.5  # seconds between two requests to a web site
 BACKOFF = 1.0  # seconds before the first repetition of a request, doubled for the next
+SETTLED = 2.0  # seconds after which a file's time tells every change; FAT counts in steps of that
 USER_AGENT = "Footnote/0.1 (keeps a support bot's policies current)"
 
 Resolver = Callable[..., list[Any]]
@@ -46,6 +47,7 @@ class Fetching:
     patience: float = PATIENCE
     pace: float = PACE
     backoff: float = BACKOFF
+    settled: float = SETTLED
     user_agent: str = USER_AGENT
     cache: Path | None = None
     resolve: Resolver = socket.getaddrinfo

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 from ingestion.errors import printable
 from ingestion.sources import Failure, Fetching, Found, Item, Seen, SourceError, Unchanged
@@ -15,8 +16,6 @@ from ingestion.sources.choice import Choice, Tally, check_options, hidden, shown
 OPTIONS = ("glob",)
 READ_TWICE = 2  # attempts at a file that changes while it is read
 MAX_DEPTH = 64  # folders within folders
-# A file changed so lately may change again without another time of change.
-SETTLED = 2.0  # seconds; FAT counts in steps of that
 # A pipe put in a file's place must not hold the scan up, a link must not lead out.
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -42,7 +41,7 @@ class FolderScanner:
 
     def __init__(self, uri: str, options: Mapping[str, str], config: Fetching) -> None:
         check_options("folder", options, OPTIONS)
-        self._root = Path(uri.removeprefix("file://")).expanduser()
+        self._root = _path(uri)
         if "\0" in uri or not self._root.is_absolute():
             raise SourceError(
                 f"{printable(uri)} is no whole path of a folder; write it from / on."
@@ -59,7 +58,7 @@ class FolderScanner:
                 yield found
             elif self._choice.takes(found.key):
                 tally.count()
-                yield from _look(found, known.get(found.key), tally)
+                yield from self._look(found, known.get(found.key), tally)
 
     def _real_root(self) -> Path:
         try:
@@ -76,6 +75,63 @@ class FolderScanner:
             raise SourceError(
                 "The folder cannot be opened; let the worker's account read it."
             ) from None
+
+    def _look(self, place: _Place, seen: Seen | None, tally: Tally) -> Iterator[Found]:
+        """Return one file as it is, if it is there at all."""
+        try:
+            stand = place.path.stat()
+            fingerprint = self._fingerprint(stand)
+            if seen is not None and seen.fingerprint == fingerprint is not None:
+                yield Unchanged(place.key, fingerprint)
+            elif refusal := tally.refusal(place.key, stand.st_size):
+                yield refusal
+            else:
+                yield self._read(place, tally)
+        except FileNotFoundError:
+            return
+        except _ChangingError:
+            yield Failure(
+                place.key,
+                f"{shown(place.key)} changed while it was read; it is read at the next look.",
+            )
+        except OSError as error:
+            why = os.strerror(error.errno).lower() if error.errno else "the disk reported an error"
+            yield Failure(place.key, f"{shown(place.key)} cannot be read ({why}).")
+
+    def _read(self, place: _Place, tally: Tally) -> Item:
+        """Return a file whose bytes belong together. Raises OSError, _ChangingError."""
+        for _ in range(READ_TWICE):
+            data, before, after = _bytes_between_looks(place.path)
+            if _stamp(before) == _stamp(after) and len(data) == after.st_size:
+                tally.add(len(data))
+                modified = datetime.fromtimestamp(after.st_mtime, UTC)
+                return Item(
+                    place.key,
+                    place.key,
+                    data,
+                    self._fingerprint(after),
+                    link=None,
+                    modified=modified,
+                )
+        raise _ChangingError
+
+    def _fingerprint(self, stand: os.stat_result) -> str | None:
+        """Return what tells a change, None for a file that may be in the middle of one.
+
+        The time of change is in it because a program can set the time of modification.
+        """
+        age = time.time() - max(stand.st_mtime, stand.st_ctime)
+        return _stamp(stand) if age >= self._config.settled else None
+
+
+def _path(uri: str) -> Path:
+    """Return the folder that is meant, written as a path or as an address."""
+    if uri.startswith("file://"):
+        return Path(unquote(uri.removeprefix("file://")))
+    try:
+        return Path(uri).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path()
 
 
 def _walk(folder: Path, root: Path, known: Mapping[str, Seen]) -> Iterator[_Place | Failure]:
@@ -139,42 +195,6 @@ def _unreadable(folder: str, known: Mapping[str, Seen]) -> Iterator[Failure]:
             yield Failure(key, reason)
 
 
-def _look(place: _Place, seen: Seen | None, tally: Tally) -> Iterator[Found]:
-    """Return one file as it is, if it is there at all."""
-    try:
-        stand = place.path.stat()
-        fingerprint = _fingerprint(stand)
-        if seen is not None and seen.fingerprint == fingerprint is not None:
-            yield Unchanged(place.key, fingerprint)
-        elif refusal := tally.refusal(place.key, stand.st_size):
-            yield refusal
-        else:
-            yield _read(place, tally)
-    except FileNotFoundError:
-        return
-    except _ChangingError:
-        yield Failure(
-            place.key,
-            f"{shown(place.key)} changed while it was read; it is read at the next look.",
-        )
-    except OSError as error:
-        why = os.strerror(error.errno).lower() if error.errno else "the disk reported an error"
-        yield Failure(place.key, f"{shown(place.key)} cannot be read ({why}).")
-
-
-def _read(place: _Place, tally: Tally) -> Item:
-    """Return a file whose bytes belong together. Raises OSError, _ChangingError."""
-    for _ in range(READ_TWICE):
-        data, before, after = _bytes_between_looks(place.path)
-        if _settled(before) == _settled(after) and len(data) == after.st_size:
-            tally.add(len(data))
-            modified = datetime.fromtimestamp(after.st_mtime, UTC)
-            return Item(
-                place.key, place.key, data, _fingerprint(after), link=None, modified=modified
-            )
-    raise _ChangingError
-
-
 def _bytes_between_looks(path: Path) -> tuple[bytes, os.stat_result, os.stat_result]:
     """Return a file's bytes, and how it stood before and after they were read."""
     with os.fdopen(os.open(path, OPEN_FLAGS), "rb") as file:
@@ -185,14 +205,5 @@ def _bytes_between_looks(path: Path) -> tuple[bytes, os.stat_result, os.stat_res
         return data, before, os.fstat(file.fileno())
 
 
-def _settled(stand: os.stat_result) -> str:
+def _stamp(stand: os.stat_result) -> str:
     return f"{stand.st_mtime_ns}:{stand.st_ctime_ns}:{stand.st_size}"
-
-
-def _fingerprint(stand: os.stat_result) -> str | None:
-    """Return what tells a change, None for a file that may be in the middle of one.
-
-    The time of change is in it because a program can set the time of modification.
-    """
-    age = time.time() - max(stand.st_mtime, stand.st_ctime)
-    return _settled(stand) if age >= SETTLED else None

@@ -140,9 +140,9 @@ class GitScanner:
         if data.startswith(LFS):
             return Failure(key, f"{shown(key)} is kept in Git LFS, which is not read.")
         tally.add(len(data))
-        return Item(key, key, data, blob.decode(), self._link(key))
+        return Item(key, key, data, blob.decode(), self.link(key))
 
-    def _link(self, key: str) -> str | None:
+    def link(self, key: str) -> str | None:
         """Return where the file can be seen, on hosts that are known to show files."""
         parts = urlsplit(self._uri)
         host = (parts.hostname or "").split(".")[0]

@@ -19,6 +19,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import ProtocolError
 
 from ingestion.sources import Fetching, SourceError
+from ingestion.sources.choice import MIB
 from ingestion.sources.fetch import MAX_REDIRECTS, REDIRECTS, address, guarded_pool, redirected
 from ingestion.sources.guard import GuardedPool
 
@@ -39,7 +40,8 @@ class _Answer:
     def __init__(self, response: BaseHTTPResponse, url: str, limit: int) -> None:
         self._response = response
         self._url = url
-        self._left = limit
+        self._limit = limit
+        self._read = 0
         self.status = response.status
         self.headers = response.headers
         self.content_type: str | None = None  # dulwich sets these two
@@ -52,9 +54,9 @@ class _Answer:
     def read(self, size: int | None = None) -> bytes:
         """Return at most `size` bytes."""
         data = self._response.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise ProtocolError("more than may be fetched")
+        self._read += len(data)
+        if self._read > self._limit:
+            raise _too_much(self._limit)
         return data
 
     def close(self) -> None:
@@ -200,15 +202,20 @@ def _update(repo: Repo, uri: str, choose: Choose, config: Fetching) -> Any:
     return chosen[0]
 
 
+def _too_much(limit: int) -> SourceError:
+    """Return the error about a repository that is larger than what a scan fetches."""
+    return SourceError(
+        f"The repository's files are more than {limit / MIB:,.0f} MiB, which is the most that a"
+        " look fetches; keep the documents in a repository of their own."
+    )
+
+
 def _bounded(pack: IO[bytes], limit: int, over: Callable[[], bool]) -> Callable[[bytes], int]:
     """Return what takes the pieces of a pack, up to a limit in size and time."""
 
     def write(piece: bytes) -> int:
         if pack.tell() + len(piece) > limit:
-            raise SourceError(
-                f"The repository's files are more than {limit / 2**20:,.0f} MiB, which is the most"
-                " that a look fetches; keep the documents in one of their own."
-            )
+            raise _too_much(limit)
         if over():
             raise ProtocolError("too late")
         return pack.write(piece)

@@ -1,5 +1,6 @@
 """What the tests of sources share: limits that wait for nothing, scans, and a web site."""
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,12 @@ from ingestion.sources import (
 from tests.fakes.local_http import LocalServer, Reply, Request
 
 QUICK = Fetching(
-    allowed_hosts=frozenset({"127.0.0.1"}), timeout=5, patience=10, pace=0, backoff=0.001
+    allowed_hosts=frozenset({"127.0.0.1"}),
+    timeout=5,
+    patience=10,
+    pace=0,
+    backoff=0.001,
+    settled=0,
 )
 
 
@@ -137,7 +143,8 @@ def resolver(**names: str | list[str]) -> Any:
     answers = {name.replace("_", "."): answer for name, answer in names.items()}
 
     def resolve(host: str, port: int, *_: Any) -> list[Any]:
-        answer = answers[host.rstrip(".")]
+        if (answer := answers.get(host.rstrip("."))) is None:
+            raise socket.gaierror(socket.EAI_NONAME, "not known")
         address = answer if isinstance(answer, str) else answer.pop(0)
         return [(2, 1, 6, "", (address, port))]
 

@@ -148,12 +148,8 @@ def test_a_name_that_turns_private_is_refused_at_the_next_connection() -> None:
 
 def test_an_unknown_name_is_no_refusal() -> None:
     """A name that is not known stays an error of resolving."""
-
-    def resolve(*_: Any) -> list[Any]:
-        raise socket.gaierror(socket.EAI_NONAME, "no")
-
     with pytest.raises(socket.gaierror):
-        Guard(resolve=resolve).addresses("nowhere.example", 80)
+        Guard(resolve=resolver()).addresses("nowhere.example", 80)
 
 
 def test_a_host_with_an_empty_label_is_an_unknown_name() -> None:
