@@ -11,7 +11,8 @@ from PIL import Image, ImageChops, ImageDraw
 
 from ingestion.errors import PagePictureError
 from ingestion.parse.pdf_file import PageHandles, open_page, open_pdf
-from ingestion.parse.pdf_text import PAGE_STRIDE, Box, page_box, shown_point
+from ingestion.parse.pdf_source import PAGE_STRIDE
+from ingestion.parse.pdf_text import Box, page_box, shown_point
 from store.documents import SourceRun
 
 MARK = (255, 235, 60)  # what the page's colours are multiplied with

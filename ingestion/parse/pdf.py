@@ -4,7 +4,12 @@ import re
 from collections.abc import Iterator, Sequence
 from unicodedata import category
 
-from ingestion.errors import EmptyFileError, UnreadableFileError, display_name
+from ingestion.errors import (
+    EmptyFileError,
+    FileTooLargeError,
+    UnreadableFileError,
+    display_name,
+)
 from ingestion.parse.pdf_blocks import (
     Passage,
     fabric,
@@ -22,15 +27,19 @@ from ingestion.parse.pdf_lines import Cell, Line, in_reading_order, page_lines
 from ingestion.parse.pdf_marks import LEADER, bullet, key_letters
 from ingestion.parse.pdf_page import Cmaps, read_page
 from ingestion.parse.pdf_running import without_running_lines
+from ingestion.parse.pdf_source import PagedSource, pieces
 from ingestion.parse.pdf_tables import with_tables
-from ingestion.parse.pdf_text import PagedSource, PageText, Run, pieces
+from ingestion.parse.pdf_text import PageText, Run
 from ingestion.parse.tables import joined_cells
 from ingestion.parse.visible import Piece, visible
 from ingestion.parse.writer import CanonicalWriter, Head, shorten
 
+MAX_CHARACTERS = 10_000_000  # of all pages
 MAX_UNKNOWN = 1 / 3  # of a file's characters
 WORD_GAP = 0.15  # of the font's size: a wider one between runs parts words
 
+_SCANS = ("is a scan without text", "are scans without text")
+_DAMAGED = ("is damaged and was left out", "are damaged and were left out")
 _MACHINE_TITLE = re.compile(
     r"^microsoft \w+ - |^(?:untitled|unbenannt|document ?\d*|slide 1|title|print)$"
     r"|\.(?:docx?|pdf|indd|pptx?|xlsx?|odt|rtf|txt|html?|tex|dvi|qxd|pages|md)\b|[\\/]|https?:",
@@ -48,6 +57,8 @@ def parse_pdf(name: str, data: bytes) -> tuple[CanonicalWriter, Head]:
     """
     pages: list[PageText] = []
     cmaps: Cmaps = {}
+    characters = 0
+    lost: list[int] = []
     with open_pdf(name, data) as document:
         title = info_title(document)
         marks = bookmarks(document)
@@ -55,6 +66,10 @@ def parse_pdf(name: str, data: bytes) -> tuple[CanonicalWriter, Head]:
             with open_page(document, number) as handles:
                 if handles is not None:
                     pages.append(read_page(handles, number, cmaps))
+                    characters += len(pages[-1].units)
+                else:
+                    lost.append(number)
+            _refuse_length(display_name(name), characters)
     dropped = repair(pages, cmaps)
     _refuse_unreadable(display_name(name), pages, dropped)
     source = PagedSource()
@@ -67,13 +82,25 @@ def parse_pdf(name: str, data: bytes) -> tuple[CanonicalWriter, Head]:
     )
     lines = [in_reading_order(page_rows) for page_rows in rows]
     _write(lines, marks, writer)
-    warnings = (*_scan_warning(pages), *_dropped_warning(dropped))
+    warnings = (
+        *_pages_warning([page.number for page in pages if page.scan], *_SCANS),
+        *_pages_warning(lost, *_DAMAGED),
+        *_dropped_warning(dropped),
+    )
     head = Head(
         title=_title(title, name, lines, writer),
         effective_from=effective_date([line.words for line in lines[0]] if lines else []),
         warnings=warnings,
     )
     return writer, head
+
+
+def _refuse_length(shown: str, characters: int) -> None:
+    if characters > MAX_CHARACTERS:
+        raise FileTooLargeError(
+            f"{shown} holds more than the {MAX_CHARACTERS:,} characters that a PDF may have;"
+            " split it."
+        )
 
 
 def _refuse_unreadable(shown: str, pages: Sequence[PageText], dropped: int) -> None:
@@ -93,12 +120,11 @@ def _refuse_unreadable(shown: str, pages: Sequence[PageText], dropped: int) -> N
         raise EmptyFileError(f"{shown} is a scan without text; send a PDF with a text layer.")
 
 
-def _scan_warning(pages: Sequence[PageText]) -> Iterator[str]:
-    scans = [page.number for page in pages if page.scan]
-    if len(scans) == 1:
-        yield f"page {scans[0]} is a scan without text"
-    elif scans:
-        yield f"pages {_enumerated(scans)} are scans without text"
+def _pages_warning(numbers: Sequence[int], one: str, many: str) -> Iterator[str]:
+    if len(numbers) == 1:
+        yield f"page {numbers[0]} {one}"
+    elif numbers:
+        yield f"pages {_enumerated(numbers)} {many}"
 
 
 def _enumerated(numbers: Sequence[int]) -> str:
@@ -191,7 +217,7 @@ def _cells_pieces(page: int, cells: Sequence[Cell]) -> Iterator[Piece]:
         for run in cell.runs:
             if before is not None and _parted(before, run):
                 yield " ", None
-            for piece in pieces(page, run):
+            for piece in pieces(page, run.at, run.text):
                 yield from _without_leaders(piece)
             before = run
 

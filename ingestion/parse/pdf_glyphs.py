@@ -13,7 +13,8 @@ from typing import Any
 
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
-from ingestion.parse.pdf_text import HYPHEN, PUT_IN, PageText, Run
+from ingestion.parse.pdf_source import HYPHEN
+from ingestion.parse.pdf_text import PUT_IN, PageText, Run
 
 MAX_FONT = 32 * 1024 * 1024  # bytes
 MAX_CMAP = 70_000  # entries

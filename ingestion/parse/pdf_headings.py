@@ -11,7 +11,7 @@ from ingestion.parse.pdf_blocks import (
 )
 from ingestion.parse.pdf_file import Bookmark
 from ingestion.parse.pdf_lines import Line
-from ingestion.parse.pdf_marks import bullet, key_letters, number_depth
+from ingestion.parse.pdf_marks import bullet, is_contents, key_letters, number_depth
 
 LARGER = 1.12  # times the body's font size
 CENTRED = 3  # times the font's size, on both sides of a centred line
@@ -85,6 +85,7 @@ def looks_like_heading(passage: Passage, usual: Fabric) -> bool:
         or words[0] == "("
         or bullet(words)
         or words[0].islower()
+        or is_contents(words)
     ):
         return False
     if all(line.size >= LARGER * usual.size for line in passage.lines):

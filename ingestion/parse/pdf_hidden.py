@@ -17,7 +17,8 @@ import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 from ingestion.parse.pdf_file import address
 from ingestion.parse.pdf_painting import Box, Ground, Painting, clip_box, read_painting
-from ingestion.parse.pdf_text import HYPHEN, Run, TextReader
+from ingestion.parse.pdf_source import HYPHEN
+from ingestion.parse.pdf_text import Run, TextReader
 from ingestion.parse.styles import ALIKE, WHITE, Colour
 
 TINY = 1.0  # points; smaller letters are specks
@@ -106,8 +107,9 @@ class Sight:
         return run.size <= TINY or max(run.bottom - run.top, run.right - run.left) <= TINY
 
     def _on_page(self, run: Run) -> bool:
-        x, y = (run.left + run.right) / 2, (run.top + run.bottom) / 2
-        return 0 <= x <= self._width and 0 <= y <= self._height
+        """Return whether any of a run stands on the page that is shown."""
+        across = run.left < self._width and run.right > 0
+        return across and run.top < self._height and run.bottom > 0
 
     def _known(self, run: Run, handle: Any) -> bool | None:
         """Return whether a run is seen, None where only looking tells."""
@@ -117,7 +119,9 @@ class Sight:
         text = self._painting.texts.get(address(handle))
         if colour is None or opacity < 255 or text is None or text.faint or text.in_form:
             return None
-        inside = run.left >= 0 and run.right <= self._width
+        slack = (run.bottom - run.top) / 3  # letters' boxes are higher than the letters
+        inside = -slack <= run.left and run.right <= self._width + slack
+        inside = inside and -slack <= run.top and run.bottom <= self._height + slack
         clip = clip_box(handle, text.matrix)
         if not inside or (clip is not None and not self._within(run, clip)) or _in_layer(handle):
             return None
@@ -150,7 +154,7 @@ class Sight:
 
     def _within(self, run: Run, clip: Box) -> bool:
         left, top, right, bottom = self._reader.shown_box(clip)
-        slack = run.size / 3  # letters' boxes are higher than the letters
+        slack = (run.bottom - run.top) / 3
         return (
             left - slack <= run.left
             and run.right <= right + slack
@@ -217,7 +221,7 @@ class Sight:
         box = _pixels(changed, (run.left, run.top, run.right, run.bottom), scale)
         if not box.any():
             return None if run.turn == 0 and run.text.strip() == "" else False
-        if run.turn != 0:
+        if run.turn != 0 or run.left < 0 or run.right > self._width:
             return None
         width = max(int(run.size * scale * 2), 4)
         if box.shape[1] < 2 * width:

@@ -6,7 +6,7 @@ The document itself says: "third-party" stands elsewhere with its hyphen, "infor
 import re
 from collections.abc import Iterable
 
-from ingestion.parse.pdf_text import HYPHEN
+from ingestion.parse.pdf_source import HYPHEN
 
 LINE_HYPHENS = ("-", HYPHEN, "\u2010", "\u00ad")
 

@@ -12,7 +12,8 @@ from statistics import median
 from unicodedata import bidirectional
 
 from ingestion.parse.pdf_marks import is_marker
-from ingestion.parse.pdf_text import CELL_GAP, PageText, Run, letters
+from ingestion.parse.pdf_source import letters
+from ingestion.parse.pdf_text import CELL_GAP, PageText, Run
 
 SAME_BASE = 0.3  # of the font's size: runs that differ less in height stand on one line
 NEAR_ROWS = 4  # rows above, of which a run may stand on one

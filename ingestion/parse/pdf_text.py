@@ -1,8 +1,4 @@
-"""The text of a PDF page as runs: stretches of one look on one line, each where it stands.
-
-A place in a PDF is `(page - 1) * PAGE_STRIDE + index`, the index being that of PDFium's text of
-the page: one for each UTF-16 unit, so a letter beyond the first plane has two.
-"""
+"""The text of a PDF page as runs: stretches of one look on one line, each where it stands."""
 
 import ctypes
 import math
@@ -14,13 +10,11 @@ from typing import Any
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 from ingestion.parse.pdf_file import PageHandles, address
-from ingestion.parse.visible import Piece
+from ingestion.parse.pdf_source import HYPHEN, PAGE_STRIDE, letters
 
 Box = tuple[float, float, float, float]
 
-PAGE_STRIDE = 1_000_000
 MAX_SIDE = 1e6  # points; what a page's box says beyond is nonsense
-HYPHEN = "\ufffe"  # what PDFium writes for a hyphen that ends a line
 CELL_GAP = 0.9  # of the font's size; wider than any space but one that justifies a line
 MAX_RUN_GAP = 0.5  # of the font's size, within one run
 BOLD_WEIGHT = 600
@@ -35,7 +29,7 @@ _ITALIC = 1 << 6
 class Run:
     """Text of one look on one line. Coordinates are points from the page's upper left corner.
 
-    `text` counts UTF-16 units, as PDFium does: `units` makes letters of it.
+    `text` counts UTF-16 units, as PDFium does: `letters` makes letters of it.
     """
 
     text: str
@@ -71,58 +65,6 @@ class PageText:
     hidden: int = 0  # characters a person cannot see
     scan: bool = False  # holds a picture but no text
     rules: list[Box] = field(default_factory=list)  # lines, level or upright
-
-
-class PagedSource:
-    """Every page's text, addressed by place: what a `CanonicalWriter` holds its pieces against."""
-
-    def __init__(self) -> None:
-        self._pages: dict[int, str] = {}
-
-    def add(self, number: int, units: str) -> None:
-        """Add the text of page `number` (from 1)."""
-        self._pages[number] = units.replace(HYPHEN, "-")
-
-    def startswith(self, prefix: str, start: int, /) -> bool:
-        """Return whether `prefix` stands at place `start`.
-
-        A letter of two units may only be the last one: places behind it would be wrong.
-        """
-        number, index = start // PAGE_STRIDE + 1, start % PAGE_STRIDE
-        if any(ord(c) > 0xFFFF for c in prefix[:-1]):
-            return False
-        return self._pages.get(number, "").startswith(units(prefix), index)
-
-
-def units(text: str) -> str:
-    """Return `text` with letters beyond the first plane as two surrogates."""
-    if text.isascii() or max(text) <= "\uffff":
-        return text
-    data = text.encode("utf-16-le", "surrogatepass")
-    return "".join(chr(data[i] | data[i + 1] << 8) for i in range(0, len(data), 2))
-
-
-def letters(text: str) -> str:
-    """Return UTF-16 units as letters; half a letter becomes a replacement character."""
-    if text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def pieces(page: int, run: Run) -> Iterator[Piece]:
-    """Yield a run's letters with their places, cut behind letters of two units."""
-    place = (page - 1) * PAGE_STRIDE + run.at
-    text = run.text.replace(HYPHEN, "-")
-    if text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text):
-        yield text, place
-        return
-    start = 0
-    for index, unit in enumerate(text):
-        if "\udc00" <= unit <= "\udfff":
-            yield letters(text[start : index + 1]), place + start
-            start = index + 1
-    if start < len(text):
-        yield letters(text[start:]), place + start
 
 
 def read_units(text_page: Any) -> str:

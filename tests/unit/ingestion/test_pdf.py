@@ -14,7 +14,8 @@ from ingestion.errors import (
 )
 from ingestion.parse import parse
 from ingestion.parse.pdf_file import open_page, open_pdf
-from ingestion.parse.pdf_text import HYPHEN, PAGE_STRIDE, read_units, units
+from ingestion.parse.pdf_source import HYPHEN, PAGE_STRIDE, units
+from ingestion.parse.pdf_text import read_units
 from store.documents import ParsedDocument
 from tests.unit.ingestion.pdf_files import Page, lines, pdf, picture, rule, text
 
@@ -312,6 +313,17 @@ def test_running_headers_and_footers_are_left_out() -> None:
     assert [block.page for block in document.blocks] == [1, 2, 3, 4]
 
 
+def test_headers_that_name_the_chapter_are_left_out_by_their_page_number() -> None:
+    """A header whose words change is told by the page's number at its end."""
+    pages = [
+        text(72, 760, f"Chapter {number // 2 + 1}: {'Boots Gloves'.split()[number // 2]}", size=9)
+        + text(520, 760, str(number + 7), size=9)
+        + lines(body(number))
+        for number in range(4)
+    ]
+    assert texts(read(*pages)) == [body(number) for number in range(4)]
+
+
 def test_a_header_of_a_short_document_is_kept() -> None:
     """With one or two pages nothing can be told to run."""
     assert "Halvermoor Ltd - Returns" in read(*numbered_pages(1)).text
@@ -341,6 +353,31 @@ def test_a_sentence_over_a_page_break_is_whole() -> None:
         "that is to say a month, are sent to you again at your cost."
     )
     assert joined.page == 1
+
+
+def test_a_footnote_does_not_part_a_sentence() -> None:
+    """A paragraph goes on over the page's end though a footnote stands between."""
+    sentence = "Boots that came back after the time that is given here for boots, that is to"
+    first = lines(BODY) + text(72, 400, sentence) + text(72, 60, "1 As defined above.", size=8)
+    second = text(72, 720, "say a month, are sent to you again.") + lines(BODY, top=680)
+    assert texts(read(first, second)) == [
+        BODY, f"{sentence} say a month, are sent to you again.", "1 As defined above.", BODY,
+    ]  # fmt: skip
+
+
+def test_entries_of_a_table_of_contents_are_lines_without_dots() -> None:
+    """Each entry is a line of its own, no heading, and its dots are not kept."""
+    page = text(72, 716, "1 Boots . . . . . . . . . . . 4", size=14)
+    page += text(72, 700, "2 Gloves ................ 5", size=14)
+    document = read(page + lines(BODY, top=600))
+    assert [text for _, _, text in blocks(document)][:2] == ["1 Boots 4", "2 Gloves 5"]
+    assert not of_kind(document, "heading")
+
+
+def test_words_that_run_leftward_are_read_from_the_right() -> None:
+    """Hebrew cells of one line, set one by one, come in the order in which they are read."""
+    page = text(72, 700, "םולש", font="F3") + text(400, 700, "תורזחה", font="F3")
+    assert read(page).text == "החזרות שלום"
 
 
 def test_a_finished_paragraph_is_not_joined_to_the_next_page() -> None:

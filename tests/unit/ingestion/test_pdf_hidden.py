@@ -93,3 +93,10 @@ def test_invisible_text_beside_a_small_picture_is_hidden() -> None:
     document = parse("scan.pdf", pdf([page, ABOVE]))
     assert document.text == SEEN
     assert document.hidden_characters == LETTERS
+
+
+def test_of_a_line_that_runs_off_the_page_the_words_on_it_are_read() -> None:
+    """What stands beyond the page's edge cannot be seen; what stands before it can."""
+    document = parse("policy.pdf", pdf([text(530, 700, "Returns within fourteen days")]))
+    assert document.text == "Returns within"
+    assert document.hidden_characters == len("fourteendays")
