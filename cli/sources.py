@@ -96,7 +96,7 @@ def add(
     sync_now: bool,
     as_json: bool,
 ) -> None:
-    """Watch the place at URI: a folder, https://…, a git address, s3://…, slack://C…"""
+    """Watch the place at URI: a folder, https://…, a git address, s3://…, slack://C… and so on."""
     check_audience(audience)
     kind = kind or kind_of(uri)
     place = str(Path(uri).expanduser().absolute()) if kind == "folder" else uri

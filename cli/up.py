@@ -149,7 +149,7 @@ def make_service(name: str, config: Settings, url: str, redis: str | None) -> Se
     if redis is not None:
         environment["REDIS_URL"] = redis
     ready = ready_file(config, name)
-    arguments = () if name == "web" else ("--ready-file", str(ready))
+    arguments: tuple[str, ...] = () if name == "web" else ("--ready-file", str(ready))
     if name == "worker":
         arguments += ("--concurrency", WORKER_PROCESSES)
     ready.unlink(missing_ok=True)

@@ -14,11 +14,13 @@ from ingestion.changes import SectionChange, Wording, kept, section_changes, sto
 from ingestion.chunking import chunk
 from ingestion.errors import printable
 from ingestion.sandbox import Sandbox
+from ingestion.terms import suggest as terms_in
 from retrieval.embeddings import Embedder, Named, count_tokens
 from retrieval.lexical import passage_weights
 from store.chunks import PassageTerms, chunk_hash
 from store.documents import ParsedDocument
-from store.publish import HERE, File, Origin, Publication, SpaceChangedError, publish
+from store.glossary import suggest as suggest_terms
+from store.publish import HERE, File, Origin, Presence, Publication, SpaceChangedError, publish
 from store.spaces import EmbeddingSpace, SpaceGoneError, embedded_hashes, ensure_space
 
 MEDIA_TYPES = {
@@ -181,6 +183,8 @@ class Ingester:
                     raise
             else:
                 break
+        if done.is_new:
+            suggest_terms(self.engine, self.workspace_id, done.document_id, terms_in(document))
         return _report(file, document, done, len(vectors), self._changes(document, done))
 
     def _space(self) -> tuple[EmbeddingSpace, Embedder]:
@@ -241,12 +245,19 @@ def _report(
         embedded=embedded if done.is_new else 0,
         effective_from=done.effective_from.isoformat(),
         hidden_characters=document.hidden_characters,
-        warnings=(*document.warnings, *_title_change(document, done)),
+        warnings=(*document.warnings, *_title_change(document, done), *PRESENCE[done.presence]),
         audience=done.audience,
         document_id=done.document_id,
         version_id=done.version_id,
         changes=changes,
     )
+
+
+PRESENCE: dict[Presence, tuple[str, ...]] = {
+    "present": (),
+    "returned": ("it had been deleted and is answered from again",),
+    "deleted": ("it was deleted after this file was sent, so it is not answered from",),
+}
 
 
 def _title_change(document: ParsedDocument, done: Publication) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """What reads a source's place, with what this installation allows and knows."""
 
+import re
+
 from core.errors import ConfigurationError
 from core.settings import Settings
 from ingestion.sources import Fetching, Scanner, open_scanner
@@ -44,7 +46,7 @@ def kind_of(uri: str) -> str:
     """Return what kind of source an address looks like; a path is a folder."""
     scheme, found, _ = uri.partition("://")
     if not found:
-        return "folder"
+        return "git" if re.match(r"[\w.-]+@[\w.-]+:", uri) else "folder"
     if scheme.startswith("git") or (scheme in ("http", "https", "ssh") and uri.endswith(".git")):
         return "git"
     if scheme in ("http", "https"):

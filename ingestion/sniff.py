@@ -21,7 +21,7 @@ from ingestion.errors import (
 Kind = Literal["markdown", "html", "plain", "csv", "email"]
 BinaryKind = Literal["pdf", "docx", "pptx", "xlsx", "odt"]
 
-MAX_TEXT_SIZE = 20 * 1024 * 1024  # bytes of a Markdown, HTML or text file
+MAX_TEXT_SIZE = 10 * 1024 * 1024  # bytes of a Markdown, HTML or text file: three bibles
 MAX_FILE_SIZE = 100 * 1024 * 1024  # bytes of any file
 SNIFFED = 4096  # characters or bytes looked at to tell a type
 MAX_TYPE = 200  # bytes in which a ZIP file says what it is

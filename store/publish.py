@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,20 @@ HERE = Origin()
 """Somebody at this machine, now."""
 
 
+Presence = Literal["present", "returned", "deleted"]
+"""Whether a document is answered from: a file brings a deleted one back, but not one that was
+deleted after the file was sent."""
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What a document was: its last title, the audience if it is to be another, its presence."""
+
+    title: str | None
+    audience: tuple[str, ...]
+    presence: Presence
+
+
 @dataclass(frozen=True)
 class Publication:
     """What publishing did: `number` is the version's; `is_new` is False if its words are the same.
@@ -75,6 +89,7 @@ class Publication:
     audience: tuple[str, ...] = ()
     document_id: int = 0
     replaces: int | None = None
+    presence: Presence = "present"
 
 
 def publish(
@@ -104,8 +119,8 @@ def publish(
         _require_active(connection, space)
         received = origin.received_at or datetime.now(UTC)
         key = document.document_key or file.name
-        title, changed = _before(connection, workspace_id, key, audience)
-        document_id = _ensure_document(connection, workspace_id, key, audience, origin)
+        before = _before(connection, workspace_id, key, audience, received)
+        document_id = _ensure_document(connection, workspace_id, key, audience, origin, received)
         same = _same_version(connection, document_id, document, received)
         if same is not None:
             return Publication(
@@ -116,8 +131,9 @@ def publish(
                 effective_from=same.effective_from,
                 chunk_count=len(passages),
                 new_chunk_count=0,
-                audience=changed,
+                audience=before.audience,
                 document_id=document_id,
+                presence=before.presence,
             )
         chunk_ids, new = insert_chunks(connection, workspace_id, passages)
         insert_vectors(
@@ -136,9 +152,10 @@ def publish(
             effective_from=version.effective_from,
             chunk_count=len(passages),
             new_chunk_count=new,
-            previous_title=title,
-            audience=changed,
+            previous_title=before.title,
+            audience=before.audience,
             document_id=document_id,
+            presence=before.presence,
             replaces=_replaced(connection, version.id),
         )
 
@@ -177,21 +194,27 @@ def _replaced(connection: Connection, version_id: int) -> int | None:
 
 
 def _before(
-    connection: Connection, workspace_id: int, key: str, audience: Sequence[str] | None
-) -> tuple[str | None, tuple[str, ...]]:
-    """Return the title of a known document's last version, and `audience` if it is another."""
+    connection: Connection,
+    workspace_id: int,
+    key: str,
+    audience: Sequence[str] | None,
+    received: datetime,
+) -> _Before:
     row = connection.execute(
         text(
-            "SELECT d.audience, (SELECT title FROM document_versions WHERE document_id = d.id"
-            " ORDER BY number DESC LIMIT 1) AS title"
+            "SELECT d.audience, d.deleted_at, (SELECT title FROM document_versions"
+            " WHERE document_id = d.id ORDER BY number DESC LIMIT 1) AS title"
             " FROM documents d WHERE d.workspace_id = :workspace_id AND d.key = :key"
         ),
         {"workspace_id": workspace_id, "key": key},
     ).one_or_none()
     if row is None:
-        return None, ()
+        return _Before(None, (), "present")
     kept = audience is None or set(audience) == set(row.audience)
-    return row.title, () if kept else tuple(audience or ())
+    presence: Presence = "present"
+    if row.deleted_at is not None:
+        presence = "returned" if row.deleted_at <= received else "deleted"
+    return _Before(row.title, () if kept else tuple(audience or ()), presence)
 
 
 def _ensure_document(
@@ -200,7 +223,9 @@ def _ensure_document(
     key: str,
     audience: Sequence[str] | None,
     origin: Origin,
+    received: datetime,
 ) -> int:
+    """Return the document's id; one that was deleted after the file came stays deleted."""
     source_id = origin.source_id or ensure_uploads(connection, workspace_id)
     _require_ours(connection, workspace_id, key, source_id)
     return int(
@@ -209,8 +234,12 @@ def _ensure_document(
                 "INSERT INTO documents (workspace_id, source_id, key, audience)"
                 " VALUES (:workspace_id, :source_id, :key,"
                 " coalesce(CAST(:audience AS text[]), :everyone))"
-                " ON CONFLICT (workspace_id, key) DO UPDATE SET deleted_at = NULL,"
-                " deleted_by = NULL, source_id = excluded.source_id,"
+                " ON CONFLICT (workspace_id, key) DO UPDATE SET"
+                " deleted_at = CASE WHEN documents.deleted_at > :received"
+                "   THEN documents.deleted_at END,"
+                " deleted_by = CASE WHEN documents.deleted_at > :received"
+                "   THEN documents.deleted_by END,"
+                " source_id = excluded.source_id,"
                 " audience = coalesce(CAST(:audience AS text[]), documents.audience)"
                 " RETURNING id"
             ),
@@ -220,6 +249,7 @@ def _ensure_document(
                 "key": key,
                 "audience": None if audience is None else list(audience),
                 "everyone": [EVERYONE],
+                "received": received,
             },
         ).scalar_one()
     )

@@ -81,8 +81,8 @@ question AS MATERIALIZED (
     FROM asked
 ),
 keys AS MATERIALIZED (
-    SELECT (CAST(:workspace_id AS bigint) << {workspace_shift}) | (CAST(t.term_id AS bigint) << {tier_bits})
-               | t.tier AS key,
+    SELECT (CAST(:workspace_id AS bigint) << {workspace_shift})
+               | (CAST(t.term_id AS bigint) << {tier_bits}) | t.tier AS key,
            sum(t.chunk_count) OVER (ORDER BY a.weight * (t.tier + 1) DESC, t.term_id, t.tier)
                - t.chunk_count AS before
     FROM asked a

@@ -12,6 +12,7 @@ from ingestion.parse.writer import Head, shorten
 
 MAX_LINES = 200  # of front matter; a longer head is not one
 MAX_VALUE = 500  # characters
+MAX_LINE = 2_000  # characters of an entry; a longer line is none
 MAX_SHOWN_KEY = 40  # characters of a key in a warning
 NEARLY = 80.0  # percent alike, from which on a key was meant for another: "titel" is 80
 
@@ -50,7 +51,7 @@ def split_front_matter(source: str) -> tuple[dict[str, str], int]:
         following = end + 1 if end >= 0 else len(source)
         if _CLOSE.fullmatch(line):
             return values, following
-        entry = _ENTRY.fullmatch(line)
+        entry = _ENTRY.fullmatch(line) if len(line) <= MAX_LINE else None
         if number == 0 and entry is None and line.strip() and not line.lstrip().startswith("#"):
             return {}, 0  # a ruler above ordinary text
         if entry is not None and (value := _plain(entry[2] or "")):
@@ -119,9 +120,9 @@ def _date(name: str, values: Mapping[str, str], key: str) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # no date, or one before the first or after the last
         raise FrontMatterError(
             f"{display_name(name)}: {key} is “{visible(value)[:40]}”, which is not a date; "
             "write it as 2026-09-01."
         ) from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

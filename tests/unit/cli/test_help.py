@@ -6,12 +6,16 @@ from click.testing import CliRunner
 
 from cli.__main__ import COMMANDS, footnote
 
-INNER = ["eval retrieval", "eval answers", "members set", "members show"]
+INNER = ["eval retrieval", "eval answers", "eval revisions", "members set", "members show"]
+PLACES = ("add", "list", "show", "sync", "pause", "resume", "set", "remove")
+INNER += [f"sources {name}" for name in PLACES]
+INNER += [f"embeddings {name}" for name in ("show", "refresh", "cancel")]
+INNER += [f"benchmarks {name}" for name in ("ingest", "store", "embed", "change")]
 INNER += [f"documents {name}" for name in ("list", "show", "history", "diff", "restore", "delete")]
 INNER += ["tokens create", "tokens list", "tokens revoke"]
 ENTRIES = ("list", "add", "accept", "dismiss", "remove", "import", "export")
 INNER += [f"glossary {name}" for name in ENTRIES]
-SERVICES = ["up", "web", "worker", "bot"]  # they print no result
+SERVICES = ["up", "web", "worker", "beat", "bot"]  # they print no result
 CONTEXT = click.Context(footnote)
 
 

@@ -63,7 +63,7 @@ def test_the_content_tells_the_type(name: str, text: str, kind: Kind) -> None:
         pytest.param("a.txt", b"<?xml version='1.0'?><svg/>", UnsupportedFileError, "XML",
                      id="XML"),
         pytest.param("a.md", b"x" * (MAX_TEXT_SIZE + 1), FileTooLargeError,
-                     "a.md is 20.0 MiB, more than the 20 MiB", id="too large"),
+                     "a.md is 10.0 MiB, more than the 10 MiB", id="too large"),
         pytest.param("a.txt", "Привет, мир".encode("cp1251"), UndecodableFileError,
                      "a.txt is not valid UTF-8", id="Cyrillic of old"),
         pytest.param("a.txt", "Café zoë naïve".encode() + b" \xff", UndecodableFileError,
