@@ -17,7 +17,7 @@ PAGES = sorted(
 )
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[\w-]+)?\)")
 SECTION = re.compile(r"^### (\w+)\n((?:(?!^#).*\n)*)", re.MULTILINE)
-MODULE = re.compile(r"`((?:\w+/)?\w+\.py)`")
+MODULE = re.compile(r"`((?:\w+/)*\w+\.py)`")
 COMMAND = re.compile(r"run\.py (\w+)")
 OF_THE_LAUNCHER = {"test", "check", "soak", "install", "help"}
 
