@@ -5,7 +5,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.client import SLACK_FAILURES
 from bot.incoming import Shared
-from ingestion.errors import display_name
+from ingestion.errors import display_name, printable
 from ingestion.ingest import media_type
 from ingestion.sources.slack_files import (
     DELETED,
@@ -39,7 +39,8 @@ class Downloads:
             SlackFile.of({"id": shared.id, "name": shared.name, "mode": shared.mode}).refuse()
         told = self._told(shared)
         data = self._downloader.fetch(told)
-        return File(told.name, media_type(told.name), data)
+        name = printable(told.name) or shared.name
+        return File(name, media_type(name), data)
 
     def _told(self, shared: Shared) -> SlackFile:
         name = display_name(shared.name)

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ingestion.errors import printable
+
 Body = dict[str, Any]
 
 OWN_WORDS = frozenset({None, "file_share", "thread_broadcast"})
 """Subtypes of a message that a person has just written; edits, joins and bots have others."""
 
 FILES_LIMIT = 20  # files of one message that are looked at; people share at most 10 at once
+
+NAMELESS = "the shared file"
 
 ENTITY = re.compile(r"<([^<>]*)>")
 
@@ -93,11 +97,13 @@ def from_event(body: Body, bot_user_id: str | None, *, private: bool) -> Incomin
 
 
 def files_of(event: Body) -> tuple[Shared, ...]:
-    """Return the files of an event, each once; one of which only the id is told goes by that."""
-    told = [file for file in event.get("files") or () if file.get("id")]
-    named = {file["id"]: str(file.get("name") or file.get("title") or "") for file in told}
-    modes = {file["id"]: str(file.get("mode") or "") for file in told}
-    return tuple(Shared(id, name or id, modes[id]) for id, name in named.items())[:FILES_LIMIT]
+    """Return the files of an event, each once; of some only the id is told."""
+    files: dict[str, Shared] = {}
+    for told in event.get("files") or ():
+        if told.get("id"):
+            name = printable(str(told.get("name") or told.get("title") or ""))
+            files[told["id"]] = Shared(told["id"], name or NAMELESS, str(told.get("mode") or ""))
+    return tuple(files.values())[:FILES_LIMIT]
 
 
 def is_direct(body: Body) -> bool:

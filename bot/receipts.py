@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.blocks import Block, Element, bullets, escape, link, messages, paragraphs, split, text
 from bot.incoming import Shared
-from bot.render import Message, clean, web_address
+from bot.render import Message, clean, plain, web_address
 from ingestion.errors import display_name
 from ingestion.outcomes import Outcome, outcome_of, refused
 from ingestion.uploads import FileState
@@ -12,8 +12,10 @@ from ingestion.uploads import FileState
 NAMED = 3  # files that are named while they are read; of more only the number is told
 LINE_LIMIT = 300  # characters told of one file, beside its notes
 NOTE_LIMIT = 300  # characters of a note
-NOTES = (8, 4, 2, 1, 0)  # notes of a file, the first number with which all fits one message
-FALLBACK_LIMIT = 900  # characters; chat.update takes 4,000 bytes, and a character has up to 4
+SHAPES = ((8, 300), (4, 300), (2, 300), (1, 300), (0, 300), (0, 120), (0, 40))
+"""Notes of a file and characters of its line: the first with which all fits one message."""
+FALLBACK_LIMIT = 700  # characters; chat.update takes 4,000 bytes, and "&" becomes 5 of them
+NOTHING = "There is nothing left to tell of these files; share them again."
 
 
 def receipt(files: Sequence[FileState], wanted: Sequence[Shared], page: str | None) -> Message:
@@ -25,12 +27,13 @@ def receipt(files: Sequence[FileState], wanted: Sequence[Shared], page: str | No
     if wanted or any(file.state in ("queued", "running") for file in files):
         return _underway(files, wanted)
     told = [(file, _outcome(file)) for file in files]
-    for most in NOTES:
-        blocks = [b for file, outcome in told for b in _told(file, outcome, most, page)]
+    blocks: list[Block] = []
+    for notes, line in SHAPES:
+        blocks = [b for file, outcome in told for b in _told(file, outcome, notes, line, page)]
         if len(messages(blocks)) <= 1:
             break
     lines = " · ".join(_line(outcome) for _, outcome in told)
-    return _message(lines, blocks)
+    return _message(lines, blocks) if told else plain(NOTHING)[0]
 
 
 def _underway(files: Sequence[FileState], wanted: Sequence[Shared]) -> Message:
@@ -50,11 +53,13 @@ def _underway(files: Sequence[FileState], wanted: Sequence[Shared]) -> Message:
 def _outcome(file: FileState) -> Outcome:
     if file.report is not None:
         return outcome_of(file.report)
-    return refused(file.error or f"{file.name} was not read; share it again.")
+    return refused(file.error or "It was not read; share it again.", file.name)
 
 
-def _told(file: FileState, outcome: Outcome, notes: int, page: str | None) -> Iterator[Block]:
-    yield from paragraphs(text(_line(outcome)), *_link(file, outcome, page))
+def _told(
+    file: FileState, outcome: Outcome, notes: int, line: int, page: str | None
+) -> Iterator[Block]:
+    yield from paragraphs(text(_cut(_line(outcome), line)), *_link(file, outcome, page))
     yield from bullets([_cut(clean(note), NOTE_LIMIT) for note in outcome.notes[:notes]])
 
 

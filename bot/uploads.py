@@ -15,14 +15,14 @@ from uuid import uuid4
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.client import SLACK_FAILURES
 from bot.downloads import Downloads
 from bot.incoming import Shared
 from bot.receipts import receipt
 from bot.render import Message
-from core.errors import FootnoteError, reference_id
+from core.errors import FootnoteError
 from core.logs import logger
 from ingestion.jobs import Sender, submit_with
 from ingestion.uploads import upload_progress
@@ -42,8 +42,9 @@ LOOK_EVERY = 0.5  # seconds between looks at uploads that are under way
 IDLE = 3.0  # seconds between looks where there are none
 CHANGE_EVERY = 3.0  # seconds between two changes of a message that shows progress
 HOLD = 20.0  # seconds for which an upload is one bot's
+FETCH_PAUSE = 10.0  # seconds after a file could not be kept
 LONGEST_PAUSE = 60.0  # seconds after a failure, doubled each time up to this
-CLOSING = 5.0  # seconds that what is under way gets when the bot stops
+CLOSING = 2.0  # seconds that each thread gets to end what it does when the bot stops
 
 LOST = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 """Codes after which a message cannot be changed: what it should say is posted anew."""
@@ -140,7 +141,7 @@ class Uploads:
         try:
             for upload_id in self._held():
                 hold_reply(self._engine, upload_id, self._owner, 0)
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             log.warning("uploads not left", error=type(error).__name__)
 
     # --- following --------------------------------------------------------------------------
@@ -158,45 +159,39 @@ class Uploads:
     def _untold(self) -> list[Upload]:
         try:
             return untold_uploads(self._engine, self._intake.workspace_id)
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             log.warning("uploads not looked at", error=type(error).__name__)
             return []
 
     def _look(self, upload: Upload, watch: _Watch) -> None:
         """Look at one upload; whatever goes wrong with it is tried again later."""
-        if time.monotonic() < watch.rests_until or not self._hold(upload, watch):
+        if time.monotonic() < watch.rests_until:
             return
         try:
-            self._tell(upload, watch)
+            if self._hold(upload, watch):
+                self._tell_if_possible(upload, watch)
             watch.failures = 0
-        except SlackApiError as error:
-            if error.response.get("error") in UNREACHABLE:
-                log.warning("upload told to nobody", upload=upload.id)
-                mark_told(self._engine, upload.id)
-            else:
-                self._rest(upload, watch, error)
-        except (*SLACK_FAILURES, DBAPIError) as error:
-            self._rest(upload, watch, error)
         except Exception as error:  # noqa: BLE001 - the boundary of this thread
-            frames = traceback.format_tb(error.__traceback__)
-            log.error("upload failed", reference=reference_id(), frames=frames)  # noqa: TRY400
-            self._rest(upload, watch, error)
+            watch.failures += 1
+            pause = min(2.0**watch.failures, LONGEST_PAUSE)
+            watch.rests_until = time.monotonic() + pause
+            _note(error, upload, again_in=pause)
 
-    def _rest(self, upload: Upload, watch: _Watch, error: Exception) -> None:
-        watch.failures += 1
-        pause = min(2.0**watch.failures, LONGEST_PAUSE)
-        watch.rests_until = time.monotonic() + pause
-        log.warning("upload rests", upload=upload.id, error=type(error).__name__, seconds=pause)
+    def _tell_if_possible(self, upload: Upload, watch: _Watch) -> None:
+        try:
+            self._tell(upload, watch)
+        except SlackApiError as error:
+            if error.response.get("error") not in UNREACHABLE:
+                raise
+            log.warning("upload told to nobody", upload=upload.id)
+            mark_told(self._engine, upload.id)
 
     def _hold(self, upload: Upload, watch: _Watch) -> bool:
         """Be the bot that tells of this upload, holding it anew in good time."""
         now = time.monotonic()
         if now < watch.held_until - HOLD / 2:
             return True
-        try:
-            held = hold_reply(self._engine, upload.id, self._owner, HOLD)
-        except DBAPIError:
-            held = False
+        held = hold_reply(self._engine, upload.id, self._owner, HOLD)
         watch.held_until = now + HOLD if held else 0.0
         return held
 
@@ -263,7 +258,7 @@ class Uploads:
         for upload_id in self._held():
             try:
                 upload = find_upload(self._engine, self._intake.workspace_id, upload_id)
-            except DBAPIError as error:
+            except SQLAlchemyError as error:
                 log.warning("files not fetched", error=type(error).__name__)
                 return
             if upload is not None:
@@ -271,25 +266,22 @@ class Uploads:
 
     def _take(self, upload: Upload, shared: Shared) -> None:
         """Fetch a file and keep it with its job, or the reason why there is none."""
-        file: File | None = None
-        refusal: dict[str, Any] | None = None
         try:
-            file = self._downloads.fetch(shared)
-        except FootnoteError as error:
-            refusal = {"file": shared.name, "error": str(error)}
+            try:
+                self._keep(upload, shared, self._downloads.fetch(shared))
+            except FootnoteError as error:
+                self._keep(upload, shared, None, {"file": shared.name, "error": str(error)})
         except Exception as error:  # noqa: BLE001 - the boundary of this thread
-            reference = reference_id()
-            log.error("file not fetched", reference=reference, error=type(error).__name__)  # noqa: TRY400
-            said = f"{shared.name} could not be fetched (reference {reference}); share it again."
-            refusal = {"file": shared.name, "error": said}
-        try:
-            self._keep(upload, shared, file, refusal)
-        except DBAPIError as error:
-            log.warning("file not kept", upload=upload.id, error=type(error).__name__)
+            _note(error, upload, again_in=FETCH_PAUSE)
+            self._stop.wait(FETCH_PAUSE)
         self._woken.set()
 
     def _keep(
-        self, upload: Upload, shared: Shared, file: File | None, refusal: dict[str, Any] | None
+        self,
+        upload: Upload,
+        shared: Shared,
+        file: File | None,
+        refusal: dict[str, Any] | None = None,
     ) -> None:
         with self._engine.begin() as connection:
             if take_wanted(connection, upload.id, shared.id, error=refusal) and file is not None:
@@ -299,3 +291,15 @@ class Uploads:
                     file,
                     sender=Sender(author=upload.author, upload_id=upload.id),
                 )
+
+
+def _note(error: Exception, upload: Upload, *, again_in: float) -> None:
+    """Log what went wrong: places without values where it was not to be expected."""
+    expected = isinstance(error, (*SLACK_FAILURES, SQLAlchemyError))
+    log.warning(
+        "upload waits",
+        upload=upload.id,
+        error=type(error).__name__,
+        again_in=again_in,
+        frames=[] if expected else traceback.format_tb(error.__traceback__),
+    )

@@ -27,9 +27,9 @@ class Outcome:
         return f"{MARKS[self.state]} {self.line}"
 
 
-def refused(error: str) -> Outcome:
-    """Return the outcome of a file that was refused for the reason given."""
-    return Outcome("refused", error)
+def refused(error: str, name: str = "") -> Outcome:
+    """Return the outcome of a file that was refused; its name stands before what lacks it."""
+    return Outcome("refused", error if name in error else f"{name}: {error}")
 
 
 def outcome_of(report: Mapping[str, Any]) -> Outcome:

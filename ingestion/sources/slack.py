@@ -17,7 +17,7 @@ from slack_sdk.http_retry.builtin_handlers import (
 from ingestion.errors import DocumentError, printable
 from ingestion.sources import Failure, Fetching, Found, Item, Seen, SourceError, Unchanged
 from ingestion.sources.choice import Choice, Tally, check_options
-from ingestion.sources.slack_files import Downloader, SlackFile
+from ingestion.sources.slack_files import DELETED_MODE, Downloader, SlackFile
 from ingestion.sources.slack_text import markdown_of, title_of
 
 OPTIONS = ("glob", "only")
@@ -148,6 +148,8 @@ class SlackScanner:
         listed = reversed(list(self._listed()))  # as Slack has them, the newest comes first
         for told in sorted(listed, key=lambda told: int(told.get("created") or 0)):
             file = SlackFile.of(told)
+            if file.mode == DELETED_MODE:
+                continue
             name = file.name.replace("/", "_")
             found.pop(name, None)
             found[name] = file

@@ -29,7 +29,8 @@ HEAD = 512  # bytes in which a page shows that it is one
 REDIRECTED = frozenset({301, 302, 303, 307, 308})
 BUSY = frozenset({429, 500, 502, 503, 504})
 CANVASES = frozenset({"canvas", "quip", "space", "list"})
-GONE_MODES = frozenset({"tombstone", "hidden_by_limit"})
+DELETED_MODE = "tombstone"
+GONE_MODES = frozenset({DELETED_MODE, "hidden_by_limit"})
 ENDINGS = {"snippet": ".txt", "post": ".html", "email": ".eml"}  # where a name has none
 PAGE_STARTS = (b"<!doctype html", b"<html")
 
@@ -153,6 +154,8 @@ class Downloader:
     def may_have_token(self, address: str) -> bool:
         """Whether an address is one of Slack's own: by HTTPS, or exactly where the API is."""
         parts = urlsplit(address)
+        if "@" in parts.netloc or "\\" in parts.netloc:
+            return False  # programs differ in which host that is
         if _origin(parts) == _origin(self._api):
             return True
         host, api_host = parts.hostname or "", self._api.hostname or ""

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from bot.uploads import Intake
+from bot.incoming import Shared
+from bot.uploads import Intake, Place
 from core.errors import FootnoteError
 from ingestion.ingest import Ingester
 from ingestion.jobs import INGEST_FILE, run_file_job
@@ -17,7 +18,7 @@ from store.access import KNOWLEDGE_ADMIN, OPERATOR_ACCESS
 from store.audit import read_audit
 from store.outbox import relay
 from store.search import versions_in_force
-from store.uploads import untold_uploads
+from store.uploads import open_upload, untold_uploads
 from tests.acceptance.slack_face import SETTLED, Answerer, KeptMembers, running, settle, words
 from tests.fakes.slack import Message, SharedFile, SlackServer
 
@@ -236,6 +237,57 @@ def test_a_bot_that_is_restarted_tells_the_outcome_once(
         threading.Event().wait(SETTLED)
     assert len(slack.calls("chat.postMessage")) == 1
     assert len(slack.calls("chat.update")) == said
+
+
+def test_what_was_written_down_before_a_bot_died_is_fetched_by_the_next(
+    slack: SlackServer,
+    admin: str,
+    answerer: Answerer,
+    members: KeptMembers,
+    intake: Intake,
+    ingester: Ingester,
+) -> None:
+    """No file is lost between a message and its download."""
+    place = slack.dm(admin)
+    file = slack.keep_file(place, admin, "a.md", RETURNS)
+    ts = slack.share(place, admin, file)
+    wanted = Place(place, ts, wanted=(Shared(file.id, file.name),))
+    with intake.engine.begin() as connection:
+        open_upload(connection, intake.workspace_id, admin, "0", reply=wanted.to_json())
+    with running(slack, answerer, members, intake=intake), working(ingester):
+        assert "a.md: version 1" in words(told(slack, intake.engine, place, ts))
+
+
+def test_two_bots_tell_an_outcome_once(
+    slack: SlackServer,
+    admin: str,
+    answerer: Answerer,
+    members: KeptMembers,
+    intake: Intake,
+    ingester: Ingester,
+) -> None:
+    """Whichever holds the upload tells it; the file is fetched once, too."""
+    place = slack.dm(admin)
+    with running(slack, answerer, members, intake=intake):
+        with running(slack, answerer, members, intake=intake), working(ingester):
+            ts = slack.share(place, admin, slack.keep_file(place, admin, "a.md", RETURNS))
+            told(slack, intake.engine, place, ts)
+        threading.Event().wait(SETTLED)
+    assert len(slack.calls("chat.postMessage")) == 1
+    assert len(slack.downloads) == 1
+
+
+@pytest.mark.usefixtures("bot")
+def test_an_upload_that_nobody_can_be_told_of_is_let_be(
+    slack: SlackServer, admin: str, engine: Engine
+) -> None:
+    """As when the channel was archived meanwhile."""
+    place = slack.dm(admin)
+    slack.fail("chat.postMessage", "is_archived")
+    slack.share(place, admin, slack.keep_file(place, admin, "a.md", RETURNS))
+    slack.wait_for_calls("chat.postMessage")
+    threading.Event().wait(SETTLED)
+    assert untold_uploads(engine, 1) == []
 
 
 @pytest.mark.usefixtures("bot", "worker")
