@@ -45,7 +45,7 @@ def parse_csv(name: str, source: str) -> tuple[CanonicalWriter, Head]:
     if _regular(rows) < MIN_REGULAR:
         raise _not_a_table(shown)
     writer = CanonicalWriter(source)
-    write_rows(writer, rows, "table")
+    write_rows(shown, writer, rows, "table")
     return writer, Head()
 
 

@@ -24,7 +24,8 @@ from ingestion.parse.writer import CanonicalWriter, Head
 
 MAX_ROWS = 50_000  # with words in them, of all sheets
 MAX_COLUMNS = 200
-MAX_CELLS = 5_000_000  # looked at, empty ones too
+MAX_CELLS = 3_000_000  # looked at, empty ones and rows without any too
+LAST_COLUMN = 16_384  # that a sheet can have
 SHEET_LEVEL = 2
 
 _SPREADSHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -81,7 +82,7 @@ class _Reader:
             return
         if not _DEFAULT_NAME.fullmatch(title.strip()):
             self.writer.add("heading", [(title, None)], level=SHEET_LEVEL)
-        write_rows(self.writer, _with(first, rows), ("sheet", number))
+        write_rows(self._package.shown, self.writer, _with(first, rows), ("sheet", number))
 
     def _shown_rows(
         self, sheet: ReadOnlyWorksheet, part: str, hidden: bool
@@ -111,7 +112,7 @@ class _Reader:
         return ""
 
     def _count(self, row: tuple[ReadOnlyCell | EmptyCell, ...]) -> None:
-        self._cells += len(row)
+        self._cells += len(row) + 1  # a row that is not in the file is empty, but takes time
         if self._cells > MAX_CELLS:
             raise TooComplexError(
                 f"{self._package.shown} has more than {MAX_CELLS:,} cells; send the sheets that"
@@ -145,7 +146,7 @@ class _Reader:
             said = dict(_ATTRIBUTE.findall(match[1]))
             if _is_hidden(said, b"width"):
                 first, last = int(said.get(b"min", 1)), int(said.get(b"max", 1))
-                columns.update(range(first, min(last, MAX_CELLS) + 1))
+                columns.update(range(first, min(last, LAST_COLUMN) + 1))
         return frozenset(rows), frozenset(columns)
 
 

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from ingestion.errors import DocumentError, TooComplexError, UnreadableFileError
+from ingestion.errors import DocumentError, FileTooLargeError, TooComplexError, UnreadableFileError
 from ingestion.parse import parse
 from tests.unit.ingestion.documents import PATIENCE, assert_sound
 
@@ -66,6 +66,8 @@ WORDS = "Returns, of anything, are free.\nWrite to us, please.\nWe answer, alway
         pytest.param(WORDS, UnreadableFileError, "is no table", id="prose"),
         pytest.param("a,b\n" + ",".join("x" * 201) + "\n" + ",".join("x" * 201) + "\n",
                      TooComplexError, "has 201 columns", id="wide"),
+        pytest.param(",".join(["n" * 60] * 200) + "\n" + (",".join("x" * 200) + "\n") * 2_000,
+                     FileTooLargeError, "holds more text", id="names that grow"),
         pytest.param("a,b\n" * 50_001, TooComplexError, "has 50,001 rows", id="long"),
         pytest.param('a,"' + "b" * 200_000, UnreadableFileError, "is no table", id="open quote"),
     ],

@@ -150,6 +150,20 @@ def test_a_sheet_with_cells_far_away_is_refused_in_time() -> None:
     assert time.monotonic() - started < PATIENCE
 
 
+def test_a_row_of_an_endless_number_is_refused_in_time() -> None:
+    """The rows before it are not looked for one by one without an end."""
+    book = Workbook()
+    book.worksheets[0].append(["a"])
+    with zipfile.ZipFile(BytesIO(saved(book))) as archive:
+        parts: dict[str, str | bytes] = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    parts[sheet] = bytes(parts[sheet]).replace(b'<row r="1"', b'<row r="99999999999999"')  # type: ignore[arg-type]
+    started = time.monotonic()
+    with pytest.raises(TooComplexError, match=r"^a\.xlsx has more than 3,000,000 cells"):
+        parse("a.xlsx", package(parts))
+    assert time.monotonic() - started < PATIENCE
+
+
 # Presentations
 
 
