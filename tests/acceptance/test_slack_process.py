@@ -109,6 +109,25 @@ def test_a_guest_learns_nothing_of_the_members_policies(slack: SlackServer) -> N
     assert "Returns policy" not in words(reply)
 
 
+@pytest.mark.usefixtures("running")
+def test_a_document_that_is_shared_with_the_bot_is_answered_from(
+    library: Footnote, slack: SlackServer
+) -> None:
+    """An operator makes somebody a knowledge admin, who shares a file: the worker reads it."""
+    keeper = slack.add_user("keeper").id
+    library.run("members", "set", keeper, "--role", "knowledge_admin")
+    place = slack.dm(keeper)
+    bicycles = b"# Bicycles\n\nCompany bicycles may be borrowed for three weeks at a time.\n"
+    ts = slack.share(place, keeper, slack.keep_file(place, keeper, "bicycles.md", bicycles))
+
+    (receipt,) = slack.wait_for_messages(place, ts, timeout=LONG)
+    wait_until(lambda: "version 1 of Bicycles" in words(slack.replies(place, ts)[0]))
+    slack.say(place, keeper, "For how long may company bicycles be borrowed?")
+    (answer,) = [m for m in slack.wait_for_messages(place, count=2) if m.ts != receipt.ts]
+    library.run("documents", "delete", "bicycles.md", "--yes")
+    assert "“Company bicycles may be borrowed for three weeks at a time.”" in words(answer)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="kills a process")
 @pytest.mark.usefixtures("running")
 def test_a_killed_bot_is_replaced_and_answers(library: Footnote, slack: SlackServer) -> None:

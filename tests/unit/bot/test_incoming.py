@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from bot.incoming import Incoming, from_event, home_team, is_direct, spoken
+from bot.incoming import (
+    FILES_LIMIT,
+    NAMELESS,
+    Incoming,
+    Shared,
+    files_of,
+    from_event,
+    home_team,
+    is_direct,
+    spoken,
+)
 
 BOT = "U0FOOTNOTE"
 
@@ -68,6 +78,22 @@ def test_the_team_is_the_one_the_app_is_installed_in() -> None:
     assert home_team(shared) == "T1"
     assert home_team(body()) == "T1"
     assert home_team({}) == ""
+
+
+def test_files_come_along_with_a_message() -> None:
+    """Each once and by a printable name; of one of another organisation only the id is told."""
+    files = [
+        {"id": "F1", "name": "plan\x00\n.pdf", "mode": "hosted"},
+        {"id": "F1", "name": "plan.pdf", "mode": "hosted"},
+        {"id": "F2", "mode": "file_access", "file_access": "check_file_info"},
+        {},
+    ]
+    assert files_of({"files": files}) == (
+        Shared("F1", "plan.pdf", "hosted"),
+        Shared("F2", NAMELESS, "file_access"),
+    )
+    assert files_of({}) == ()
+    assert len(files_of({"files": [{"id": f"F{n}"} for n in range(50)]})) == FILES_LIMIT
 
 
 @pytest.mark.parametrize(
