@@ -18,6 +18,7 @@ NEIGHBOUR_SHARE = 0.5  # of the best relevance, from which a sentence beside it 
 SECOND_SHARE = 0.92  # of the best score, from which a second passage is quoted too
 MAX_CLAIMS = 3
 LEAST_WORDS = 3  # in a sentence worth quoting
+CELL_JOINER = " | "  # as documents are read
 LONGEST_LIST = 400  # characters of a list quoted whole with its lead-in
 
 
@@ -71,13 +72,20 @@ def _lines(sentences: Sequence[Sentence]) -> Iterator[_Line]:
             heading, lead, head = max(0.0, sentence.similarity), None, None
         elif sentence.kind == "table_row":
             follows = sentences[place + 1 : place + 2]
-            is_head = head is None and any(row.kind == "table_row" for row in follows)
+            headed = head is None and any(row.kind == "table_row" for row in follows)
+            is_head = headed and not _is_labelled(sentence)
             head = sentence if is_head else head
         elif sentence.kind != "list_item":
             lead, head = (sentence if sentence.text.endswith(":") else None), None
-        above = {"list_item": lead, "table_row": None if is_head else head}.get(sentence.kind)
+        over = None if is_head or _is_labelled(sentence) else head
+        above = {"list_item": lead, "table_row": over}.get(sentence.kind)
         quotable = not is_head and _says_something(sentence, above)
         yield _Line(sentence, heading, above, quotable)
+
+
+def _is_labelled(row: Sentence) -> bool:
+    """Whether each cell of a row names its column, as those of sheets do: no row is its head."""
+    return all(": " in cell for cell in row.text.split(CELL_JOINER))
 
 
 def _says_something(sentence: Sentence, above: Sentence | None) -> bool:

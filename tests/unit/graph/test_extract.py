@@ -50,6 +50,15 @@ def test_a_heading_is_never_quoted() -> None:
     ) == ["Everybody has 26 days a year."]
 
 
+def test_a_row_that_names_its_columns_comes_alone() -> None:
+    """Rows of a sheet need no head, and the first of a passage is none."""
+    assert quoted(
+        "What is the return window of a phone?",
+        ("table_row", "Item: Phone | Return window: 14 days", 0.9),
+        ("table_row", "Item: Sofa | Return window: 60 days", 0.3),
+    ) == ["Item: Phone | Return window: 14 days"]
+
+
 def test_a_table_row_comes_with_its_head() -> None:
     """A row says little without the names of its columns, and rows beside it are left out."""
     assert quoted(
