@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import click
@@ -23,11 +24,14 @@ from retrieval.embeddings import open_embedder
 from store.embedded import EmbeddedPostgres
 from store.engine import check_server, connect
 from store.schema import current_revision, head_revision
+from store.sources import Source, list_sources
+from store.workspaces import ensure_workspace
 
 State = Literal["ok", "limited", "none", "error"]
 SAMPLE_PASSAGE = "Items bought in a sale can be returned within 14 days of delivery. " * 12
 SAMPLE_COUNT = 8
 MODEL_TIMEOUT = 5.0  # seconds
+LATE = timedelta(minutes=2)  # after a look was due
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ def run_checks(config: Settings) -> Iterator[Check]:
         ("Settings", _settings),
         ("Postgres", _postgres),
         ("Broker", _broker),
+        ("Sources", _sources),
         ("Embedder", _embedder),
         ("Model", check_model),
         ("Slack", _slack),
@@ -136,6 +141,35 @@ def _broker(config: Settings) -> tuple[State, str]:
     )
 
 
+def _sources(config: Settings) -> tuple[State, str]:
+    """Say how the watched places fare, and whether anybody looks at them."""
+    with database_url(config) as url:
+        engine = connect(url)
+        try:
+            if current_revision(engine) != head_revision():
+                return "none", "not known before the tables are there"
+            found = list_sources(engine, ensure_workspace(engine))
+        finally:
+            engine.dispose()
+    if not found:
+        return "none", "no place is watched; footnote sources add watches one"
+    failing = [source.name for source in found if source.failure]
+    if failing:
+        return "limited", f"cannot be read: {', '.join(failing)}; sources show says why"
+    late = [source.name for source in found if _is_late(source)]
+    if late:
+        return "limited", (
+            f"nobody looked at {', '.join(late)} when it was due; run python3 run.py up, or the"
+            " services beat and worker"
+        )
+    return "ok", f"{counted(len(found), 'source')} watched"
+
+
+def _is_late(source: Source) -> bool:
+    due = source.next_at if source.state == "active" else None
+    return due is not None and datetime.now(UTC) - due > LATE
+
+
 def _embedder(config: Settings) -> tuple[State, str]:
     embedder = open_embedder(config, threads=1)
     started = time.perf_counter()
@@ -144,8 +178,8 @@ def _embedder(config: Settings) -> tuple[State, str]:
     if config.openai_embedding_model is not None:
         return "ok", f"{embedder.model}, {embedder.dimensions} dimensions; {rate:.0f} passages/s"
     return "ok", (
-        f"{embedder.model} int8, English; {rate:.0f} passages/s here. For other languages set"
-        " OPENAI_EMBEDDING_MODEL before the first ingestion."
+        f"{embedder.model} int8, English; {rate:.0f} passages/s here. For other languages name"
+        " another model: footnote embeddings refresh --model …"
     )
 
 

@@ -362,7 +362,7 @@ def source_line(source: Source) -> str:
     if source.every is None and source.state != "paused":
         state = "when asked"
     parts = [
-        f"{mark} {printable(source.name):24.24} {source.kind:8} {state:12}",
+        f"{mark} {printable(source.name):24.24} {source.kind:8} {state}",
         f"checked {moment(source.checked_at)}, {counted(source.documents, 'document')}",
     ]
     if source.failures:
