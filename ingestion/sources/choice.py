@@ -155,7 +155,7 @@ class Tally:
     def refusal(self, key: str, size: int) -> Failure | None:
         """Return why a file of `size` bytes is not read, None if it may be."""
         if size > self._config.max_bytes:
-            return Failure(key, too_large(key, size, self._config.max_bytes))
+            return Failure(key, too_large(key, self._config.max_bytes, size))
         if self._bytes + size > self._config.max_total:
             return Failure(
                 key,
@@ -165,9 +165,9 @@ class Tally:
         return None
 
 
-def too_large(key: str, size: int, limit: int) -> str:
+def too_large(key: str, limit: int, size: int | None = None) -> str:
     """Return the sentence about a file of more than `limit` bytes."""
+    told = f"{size / MIB:,.1f} MiB, more" if size else "larger"
     return (
-        f"{shown(key)} is {size / MIB:,.1f} MiB, more than the {limit / MIB:,.0f} MiB that a file"
-        " may have; split it."
+        f"{shown(key)} is {told} than the {limit / MIB:,.0f} MiB that a file may have; split it."
     )

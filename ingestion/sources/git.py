@@ -1,47 +1,29 @@
 """Repositories: the documents of a branch, at https and git addresses or in a folder here."""
 
 import stat
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from struct import error as StructError  # noqa: N812 - a class
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from dulwich.client import HTTPUnauthorized
-from dulwich.errors import (
-    ApplyDeltaError,
-    ChecksumMismatch,
-    FileFormatException,
-    GitProtocolError,
-    NotGitRepository,
-    NotTreeError,
-    ObjectMissing,
-)
-from dulwich.object_store import MaxTreeDepthExceeded
+from dulwich.errors import NotGitRepository
 from dulwich.objects import Commit
 from dulwich.refs import Ref
 from dulwich.repo import Repo
-from urllib3.exceptions import HTTPError
 
 from ingestion.errors import printable
 from ingestion.sources import Failure, Fetching, Found, Item, Seen, SourceError, Unchanged
-from ingestion.sources.choice import Choice, Tally, check_options, shown
+from ingestion.sources.choice import Choice, Tally, check_options, shown, too_large
 from ingestion.sources.fetch import FetchError, address
-from ingestion.sources.git_remote import HEADS, Refs, forget_copy, remote_copy
+from ingestion.sources.git_remote import BROKEN, HEADS, Refs, remote_copy
 
 OPTIONS = ("branch", "glob")
 MAX_ENTRIES = 500_000  # files and folders of a branch that are looked through
 MAX_DEPTH = 64  # folders within folders
 BRANCHES_NAMED = 10  # in a sentence
 LFS = b"version https://git-lfs.github.com/spec/"
-# What dulwich raises for a repository or a server that is not as it should be.
-BROKEN = (
-    ApplyDeltaError, AssertionError, ChecksumMismatch, EOFError, FileFormatException,
-    GitProtocolError, HTTPError, KeyError, IndexError, MaxTreeDepthExceeded, NotTreeError,
-    ObjectMissing, OSError, StructError, ValueError, zlib.error,
-)  # fmt: skip
 _BLOB_PAGES = {
     "github": "/blob/HEAD/",
     "gitlab": "/-/blob/HEAD/",
@@ -76,14 +58,12 @@ class GitScanner:
             raise SourceError("There is no git repository; check the address.") from None
         except HTTPUnauthorized:
             raise SourceError(
-                "The repository asks for a name and password; only public ones are read, or a"
-                " copy in a folder here."
+                "The repository is not there or not public; check the address, or watch a copy in"
+                " a folder here."
             ) from None
         except FetchError as error:
             raise SourceError(str(error)) from error
         except BROKEN as error:
-            # A damaged copy here must not be the end: the next look makes a new one.
-            forget_copy(self._uri, self._config)
             raise SourceError(
                 "The repository could not be read, for its host did not answer as it should;"
                 " try again later."
@@ -134,6 +114,8 @@ class GitScanner:
                 yield self._read(repo, key, blob, tally)
 
     def _read(self, repo: Repo, key: str, blob: Any, tally: Tally) -> Found:
+        if blob not in repo.object_store:  # its host left it out, as it was asked to
+            return Failure(key, too_large(key, self._config.max_bytes))
         _, data = repo.object_store.get_raw(blob)
         if refusal := tally.refusal(key, len(data)):
             return refusal

@@ -1,35 +1,68 @@
 """Copies of repositories elsewhere: guarded connections for dulwich, and what a branch holds."""
 
+import contextlib
+import os
 import select
 import shutil
 import tempfile
+import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from struct import error as StructError  # noqa: N812 - a class
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
-from dulwich.client import GitClient, HttpGitClient, TCPGitClient
+from dulwich.client import (
+    FetchPackResult,
+    GitClient,
+    HttpGitClient,
+    TCPGitClient,
+)
+from dulwich.errors import (
+    ApplyDeltaError,
+    ChecksumMismatch,
+    FileFormatException,
+    GitProtocolError,
+    NotGitRepository,
+    NotTreeError,
+    ObjectMissing,
+)
+from dulwich.object_store import MaxTreeDepthExceeded
 from dulwich.protocol import TCP_GIT_PORT, Protocol
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 from filelock import FileLock, Timeout
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import ProtocolError
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from ingestion.sources import Fetching, SourceError
 from ingestion.sources.choice import MIB
 from ingestion.sources.fetch import MAX_REDIRECTS, REDIRECTS, address, guarded_pool, redirected
+from ingestion.sources.git_pack import largest_object
 from ingestion.sources.guard import GuardedPool
 
 AGENT = "git/footnote-0.1"  # GitHub serves only agents that begin with git/
 HEADS = b"refs/heads/"
 WATCHED = Ref(HEADS + b"footnote-watched")  # keeps the copy's newest commit
-MAX_PACKS = 30  # in a copy; with more it is made anew, for nothing else tidies it
+MAX_PACK_FILES = 100  # of a copy; with more it is made anew, for nothing else tidies it
+UNUSED = 30 * 86_400.0  # seconds after which a copy is removed
+# Hosts leave larger files out of what they send, or else these are passed over one by one. Far
+# larger ones are not even unpacked.
+OVERSIZE = 2  # times the limit for a file
 SPOOLED = 16 * 1024 * 1024  # bytes of a pack kept in memory, more goes to a file
 
+# What dulwich raises for a repository or a server that is not as it should be.
+BROKEN = (
+    ApplyDeltaError, AssertionError, ChecksumMismatch, EOFError, FileFormatException,
+    GitProtocolError, HTTPError, KeyError, IndexError, MaxTreeDepthExceeded, NotTreeError,
+    ObjectMissing, OSError, StructError, ValueError, zlib.error,
+)  # fmt: skip
+
 Refs = Mapping[Ref, Any]
+Wanted = Callable[..., list[Any]]
 Choose = Callable[[Refs], Any]
 """Picks the commit to read among the branches there are. Raises SourceError."""
 
@@ -87,7 +120,19 @@ class _Transport:
         raise ProtocolError("too many redirects")
 
 
-class _TCPClient(TCPGitClient):
+class _Unheard(GitClient):
+    """Says nothing of hosts that cannot leave large files out; they send them."""
+
+    @staticmethod
+    def _warn_filter_objects() -> None:
+        """Leave the warning out."""
+
+
+class _HTTPClient(_Unheard, HttpGitClient):
+    """Git over HTTP."""
+
+
+class _TCPClient(_Unheard, TCPGitClient):
     """The git protocol over a guarded connection."""
 
     def __init__(self, host: str, port: int, pool: GuardedPool, timeout: float) -> None:
@@ -124,12 +169,18 @@ def remote_copy(uri: str, choose: Choose, config: Fetching) -> Iterator[tuple[Re
     """Give a copy of a repository's newest files, and the commit chosen.
 
     The copy holds no history. It is kept in `config.cache` so that the next scan fetches what
-    changed only; without a cache it goes when the block ends.
+    changed only; without a cache it goes when the block ends. One that turns out to be damaged
+    goes too, for the next scan to make a new one.
     """
     with _folder(uri, config) as folder:
-        fresh = not (folder / "HEAD").exists()
-        with Repo.init_bare(folder) if fresh else Repo(folder) as repo:
-            yield repo, _update(repo, uri, choose, config)
+        try:
+            with _copy(folder) as repo:
+                yield repo, _update(repo, uri, choose, config)
+        except (GitProtocolError, HTTPError, OSError):
+            raise  # the host's or the network's fault
+        except BROKEN:
+            _empty(folder)
+            raise
 
 
 @contextmanager
@@ -143,24 +194,39 @@ def _folder(uri: str, config: Fetching) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         with FileLock(f"{folder}.lock", timeout=config.patience):
-            if len(list(folder.glob("objects/pack/*.pack"))) > MAX_PACKS:
-                shutil.rmtree(folder)
-                folder.mkdir(mode=0o700)
+            os.utime(folder)
             yield folder
     except Timeout:
         raise SourceError(
             "Another look at the same repository goes on; this one is made later."
         ) from None
+    _forget_unused(config.cache)
 
 
-def forget_copy(uri: str, config: Fetching) -> bool:
-    """Remove the copy of a repository, which may be damaged; return whether there was one."""
-    if config.cache is None:
-        return False
-    folder = config.cache / sha256(uri.encode()).hexdigest()[:32]
-    there = (folder / "HEAD").exists()
+def _forget_unused(cache: Path) -> None:
+    """Remove copies that no scan has used for long: their sources are gone."""
+    long_ago = time.time() - UNUSED
+    for folder in cache.iterdir():
+        if folder.is_dir() and folder.stat().st_mtime < long_ago:
+            with contextlib.suppress(Timeout), FileLock(f"{folder}.lock", timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy(folder: Path) -> Repo:
+    """Return the copy in a folder, an empty one where there is none or it is worn out."""
+    packs = folder / "objects" / "pack"
+    if packs.is_dir() and len(list(packs.iterdir())) > MAX_PACK_FILES:
+        _empty(folder)
+    try:
+        return Repo(folder)
+    except NotGitRepository:  # new, or left behind by a worker that was killed
+        _empty(folder)
+        return Repo.init_bare(folder)
+
+
+def _empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    return there
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _update(repo: Repo, uri: str, choose: Choose, config: Fetching) -> Any:
@@ -171,35 +237,51 @@ def _update(repo: Repo, uri: str, choose: Choose, config: Fetching) -> Any:
         chosen.append(choose(refs))
         return [commit for commit in chosen if commit not in repo.object_store]
 
-    with (
-        tempfile.SpooledTemporaryFile(SPOOLED) as pack,
-        guarded_pool(config) as pool,
-        pool.within(config.patience) as over,
-    ):
+    with tempfile.SpooledTemporaryFile(SPOOLED) as pack:
+        fetched = _fetch(repo, uri, wanted, pack, config)
+        if not chosen:
+            choose({})
+        if pack.tell():
+            _check(pack, config)
+            repo.object_store.add_thin_pack(pack.read, None)
+        repo.update_shallow(fetched.new_shallow, fetched.new_unshallow)
+    repo.refs[WATCHED] = chosen[0]
+    return chosen[0]
+
+
+def _fetch(
+    repo: Repo, uri: str, wanted: Wanted, pack: IO[bytes], config: Fetching
+) -> FetchPackResult:
+    """Write what a repository sends into a file. Raises SourceError once it takes too long."""
+    with guarded_pool(config) as pool, pool.within(config.patience) as over:
         client, path = _client(uri, pool, config)
         try:
-            fetched = client.fetch_pack(
+            return client.fetch_pack(
                 path,
                 wanted,
                 repo.get_graph_walker(),
                 _bounded(pack, config.max_total, over.is_set),
                 depth=1,
                 ref_prefix=[b"HEAD", HEADS],
+                filter_spec=b"blob:limit=%d" % (config.max_bytes + 1),
             )
-        except BaseException:
+        except BROKEN:
             if over.is_set():
                 raise SourceError(
                     f"The repository did not arrive within {config.patience:g} s."
                 ) from None
             raise
-        if pack.tell():
-            pack.seek(0)
-            repo.object_store.add_thin_pack(pack.read, None)
-        repo.update_shallow(fetched.new_shallow, fetched.new_unshallow)
-    if not chosen:
-        choose({})
-    repo.refs[WATCHED] = chosen[0]
-    return chosen[0]
+
+
+def _check(pack: IO[bytes], config: Fetching) -> None:
+    """Raise SourceError for a pack with an object too large to unpack; rewind the file."""
+    pack.seek(0)
+    if largest_object(pack) > OVERSIZE * config.max_bytes:
+        raise SourceError(
+            f"The repository has a file of more than {OVERSIZE * config.max_bytes / MIB:,.0f} MiB,"
+            " and its host cannot leave it out; keep the documents in a repository of their own."
+        )
+    pack.seek(0)
 
 
 def _too_much(limit: int) -> SourceError:
@@ -232,4 +314,4 @@ def _client(uri: str, pool: GuardedPool, config: Fetching) -> tuple[GitClient, s
         return _TCPClient(host, port, pool, config.timeout), path
     transport: Any = _Transport(pool, config.max_total)
     base = f"{parts.scheme}://{parts.netloc}"
-    return HttpGitClient(base, pool_manager=transport), parts.path
+    return _HTTPClient(base, pool_manager=transport), parts.path

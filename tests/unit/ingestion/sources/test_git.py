@@ -1,5 +1,7 @@
 """Repositories as sources, real ones made for each test and served over real connections."""
 
+import os
+import shutil
 import stat
 import threading
 import time
@@ -20,6 +22,7 @@ from dulwich.web import WSGIRequestHandlerLogger, make_wsgi_chain
 
 from ingestion.sources import Failure, Fetching, Seen, SourceError, open_scanner
 from ingestion.sources.git import GitScanner
+from ingestion.sources.git_remote import MAX_PACK_FILES
 from ingestion.sources.guard import RefusedHostError
 from tests.fakes.local_http import LocalServer, Reply
 from tests.unit.ingestion.sources.places import (
@@ -314,6 +317,51 @@ def test_a_repository_that_is_too_large_is_refused(repository: Repository) -> No
         scan("git", place.uri, config=replace(QUICK, max_total=10_000))
 
 
+def test_a_file_that_packs_well_is_not_unpacked(repository: Repository) -> None:
+    """A few kilobytes may unpack to more than a worker has; the pack says so beforehand."""
+    repository.commit({"a.md": "one", "b.md": b"x" * 5_000_000})
+    few = replace(QUICK, max_bytes=1_000_000)
+    with over_http(repository) as place, pytest.raises(SourceError, match="more than 2 MiB"):
+        scan("git", place.uri, config=few)
+
+
+def test_what_is_left_of_a_killed_worker_does_no_harm(
+    repository: Repository, caching: Fetching
+) -> None:
+    """A copy that was half made when its maker died is made again."""
+    repository.commit({"a.md": "one"})
+    with over_http(repository) as place:
+        scan("git", place.uri, config=caching)
+        shutil.rmtree(next((caching.cache or Path()).glob("*/objects")))
+        assert texts(scan("git", place.uri, config=caching)) == {"a.md": "one"}
+
+
+def test_copies_that_nobody_uses_go(repository: Repository, caching: Fetching) -> None:
+    """Sources are removed, and nobody tells the cache."""
+    repository.commit({"a.md": "one"})
+    unused = (caching.cache or Path()) / "unused"
+    (unused / "objects").mkdir(parents=True)
+    os.utime(unused, (0, 0))
+    with over_http(repository) as place:
+        scan("git", place.uri, config=caching)
+        assert not unused.exists()
+        assert texts(scan("git", place.uri, config=caching)) == {"a.md": "one"}
+
+
+def test_a_copy_of_many_small_fetches_is_made_anew(
+    repository: Repository, caching: Fetching
+) -> None:
+    """Each fetch leaves a file or two, which nothing else would tidy."""
+    repository.commit({"a.md": "one"})
+    with over_http(repository) as place:
+        scan("git", place.uri, config=caching)
+        packs = next((caching.cache or Path()).glob("*/objects/pack"))
+        for number in range(MAX_PACK_FILES + 1):
+            (packs / f"tmp_{number}").touch()
+        assert texts(scan("git", place.uri, config=caching)) == {"a.md": "one"}
+        assert len(list(packs.iterdir())) < 5
+
+
 def test_too_many_files_are_refused(repository: Repository) -> None:
     """The sentence names the way out."""
     repository.commit({f"{number}.md": "words" for number in range(4)})
@@ -396,7 +444,7 @@ def test_a_private_host_is_refused(uri: str) -> None:
     ("reply", "message"),
     [
         pytest.param(Reply(404), "no git repository", id="not found"),
-        pytest.param(Reply(401, headers={"www-authenticate": "Basic"}), "name and password",
+        pytest.param(Reply(401, headers={"www-authenticate": "Basic"}), "not there or not public",
                      id="private"),
         pytest.param(Reply(500), "did not answer as it should", id="broken"),
         pytest.param(Reply(200, b"<html>", "text/html"), "did not answer as it should", id="page"),
