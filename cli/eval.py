@@ -127,6 +127,8 @@ def revision_lines(report: RevisionsReport) -> Iterator[str]:
             f"{one.embedded} of {one.chunks} passages embedded" if one.is_new else "reads the same"
         )
         yield f"{one.revision.at:%Y-%m-%d}  {one.revision.document:24.24}  {new}"
+    if not report.documents:
+        return
     yield f"{len(report.documents)} changed sentences asked about, {report.skipped} skipped"
     for name, value in report.shares().items():
         yield f"{name:<36}{value!s}"
