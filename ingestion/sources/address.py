@@ -3,6 +3,7 @@
 import contextlib
 import socket
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from ingestion.sources.guard import Guard
 
 MAX_ENTRIES = 500_000  # files and folders that are looked through
 MAX_DEPTH = 64  # folders within folders
+UNSEEN = Seen(None, None)
 
 Info = Mapping[str, Any]
 
@@ -53,7 +55,13 @@ class AddressScanner:
         for key, path, info in files:
             if self._choice.takes(key):
                 tally.count()
-                yield from _look(filesystem, key, path, info, known.get(key), tally)
+                fingerprint = _fingerprint(info, self._config.settled)
+                if fingerprint is not None and fingerprint == known.get(key, UNSEEN).fingerprint:
+                    yield Unchanged(key, fingerprint)
+                else:
+                    yield from _read(
+                        filesystem, path, info, Item(key, key, b"", fingerprint), tally
+                    )
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -100,14 +108,11 @@ def _files(filesystem: FileSystem, root: str) -> Iterator[tuple[str, str, Info]]
                 yield key, path, info
 
 
-def _look(
-    filesystem: FileSystem, key: str, path: str, info: Info, seen: Seen | None, tally: Tally
+def _read(
+    filesystem: FileSystem, path: str, info: Info, item: Item, tally: Tally
 ) -> Iterator[Found]:
-    """Return one file as it is, if it is still there."""
-    fingerprint = _fingerprint(info)
-    if seen is not None and seen.fingerprint == fingerprint is not None:
-        yield Unchanged(key, fingerprint)
-        return
+    """Return an item with its bytes, if it is still there."""
+    key = item.key
     if refusal := tally.refusal(key, int(info.get("size") or 0)):
         yield refusal
         return
@@ -123,21 +128,32 @@ def _look(
         yield refusal
         return
     tally.add(len(data))
-    yield Item(key, key, data, fingerprint, None, _modified(info))
+    yield replace(item, data=data, modified=_modified(info))
 
 
-def _fingerprint(info: Info) -> str | None:
-    """Return what tells a change: a checksum, else time and size; None where there is neither."""
+def _fingerprint(info: Info, settled: float) -> str | None:
+    """Return what tells a change: a checksum, else time and size.
+
+    None where there is neither, or where the file was modified `settled` seconds ago or less:
+    many places count whole seconds.
+    """
     checksum = next((info[name] for name in _CHECKSUMS if info.get(name)), None)
     if checksum is not None:
-        return f"{checksum!s}"
-    time = next((info[name] for name in _TIMES if info.get(name)), None)
-    return f"{time!s}:{info.get('size')}" if time is not None else None
+        return str(checksum)
+    modified = _modified(info)
+    if modified is None or (datetime.now(UTC) - modified).total_seconds() < settled:
+        return None
+    return f"{modified.isoformat()} {info.get('size')}"
 
 
 def _modified(info: Info) -> datetime | None:
     """Return when the file was modified, where that is told as a time."""
     time = next((info[name] for name in _TIMES if info.get(name)), None)
-    if isinstance(time, datetime):
-        return time if time.tzinfo else time.replace(tzinfo=UTC)
-    return datetime.fromtimestamp(time, UTC) if isinstance(time, int | float) else None
+    if isinstance(time, int | float):
+        return datetime.fromtimestamp(time, UTC)
+    if isinstance(time, str):
+        with contextlib.suppress(ValueError):
+            time = datetime.fromisoformat(time)
+    if not isinstance(time, datetime):
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,10 +1,12 @@
 """How each kind of address that fsspec knows is opened, and what may be told about it."""
 
 import ftplib
+import importlib
 import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -67,7 +69,10 @@ def _ftp(uri: str, _options: Mapping[str, str], guard: Guard) -> Opened:
 
 
 def _sftp(uri: str, _options: Mapping[str, str], guard: Guard) -> Opened:
-    """Open an SFTP server with the keys of the worker's account, over a checked connection."""
+    """Open an SFTP server with the keys of the worker's account, over a checked connection.
+
+    The host's own key must be among those that the account knows, for fsspec would take any.
+    """
     parts = urlsplit(uri)
     port = parts.port or SSH_PORT
     fsspec.get_filesystem_class("sftp")  # says what is missing before anything is connected
@@ -80,9 +85,30 @@ def _sftp(uri: str, _options: Mapping[str, str], guard: Guard) -> Opened:
         sock=connection,
         timeout=TIMEOUT,
         auth_timeout=TIMEOUT,
+        host_key_policy=_known_hosts(),
         **_FRESH,
     )
     return opened, unquote(parts.path) or "/"
+
+
+def _known_hosts() -> object:
+    """Return paramiko's policy that refuses hosts whose keys nobody entered."""
+    paramiko: Any = importlib.import_module("paramiko")
+    known = paramiko.HostKeys()
+    for path in (Path("~/.ssh/known_hosts").expanduser(), Path("/etc/ssh/ssh_known_hosts")):
+        if path.is_file():
+            known.load(str(path))
+
+    class KnownHosts(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
+        def missing_host_key(self, _client: object, hostname: str, key: object) -> None:
+            """Called for every key, since the client itself knows none."""
+            if not known.check(hostname, key):
+                raise SourceError(
+                    f"The key of {printable(hostname)} is not known here; enter it with"
+                    " ssh-keyscan in known_hosts of the worker's account."
+                )
+
+    return KnownHosts()
 
 
 def _webdav(uri: str, _options: Mapping[str, str], guard: Guard) -> Opened:
@@ -99,7 +125,7 @@ def _webdav(uri: str, _options: Mapping[str, str], guard: Guard) -> Opened:
 
 SSH_PORT = 22
 HTTPS_PORT = 443
-_FRESH = {"skip_instance_cache": True, "use_listings_cache": False}
+_FRESH = {"skip_instance_cache": True}  # and with it what an earlier scan listed
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}(?:/.*)?", re.DOTALL)
 _CONTAINER = re.compile(
     r"[a-z0-9$][a-z0-9-]{1,62}"
@@ -174,7 +200,7 @@ def package_errors() -> tuple[type[Exception], ...]:
     """Return what the packages that are loaded raise."""
     loaded = ((sys.modules.get(module), name) for module, name in _ERRORS)
     named = tuple(getattr(module, name) for module, name in loaded if module is not None)
-    return (OSError, ImportError, ValueError, TypeError, KeyError, EOFError, ftplib.Error, *named)
+    return (OSError, ImportError, ValueError, KeyError, EOFError, ftplib.Error, *named)
 
 
 def _yes(value: str) -> bool:

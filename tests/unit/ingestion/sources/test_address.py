@@ -78,6 +78,14 @@ def test_only_what_changed_is_read(place: Place) -> None:
     assert texts(found[1:]) == {"b.md": "three"}
 
 
+def test_a_file_written_just_now_is_read_again(place: Place) -> None:
+    """Many places count whole seconds, within which a file may change once more."""
+    usual = replace(QUICK, settled=Fetching().settled)
+    place.write("a.md", "one")
+    found = scan("address", place.uri, config=usual)
+    assert texts(scan("address", place.uri, seen(found), usual)) == {"a.md": "one"}
+
+
 def test_a_large_file_is_a_failure(place: Place) -> None:
     """The others are read."""
     place.write("a.md", "one")
