@@ -15,7 +15,14 @@ from bot.client import SLACK_FAILURES
 from bot.incoming import Incoming
 from bot.recent import Recent
 from core.logs import logger
-from store.access import KNOWLEDGE_ADMIN, Access, Member, Place, access_of
+from store.access import (
+    KNOWLEDGE_ADMIN,
+    Access,
+    Member,
+    Place,
+    access_of,
+    channel_principal,
+)
 from store.members import find_member, read_roles, save_member
 
 MEMBER_FRESH = 3_600.0  # seconds until a person is looked up again
@@ -106,6 +113,16 @@ class People:
             user_id
         )
 
+    def readers(self, client: WebClient, incoming: Incoming) -> tuple[str, ...] | None:
+        """Return who may read a new document that is shared somewhere; None is everyone.
+
+        What is shared in a private channel stays in it, and so where Slack does not say.
+        """
+        if incoming.private:
+            return None
+        public = self._place(client, incoming).public
+        return None if public else (channel_principal(incoming.channel),)
+
     def _place(self, client: WebClient, incoming: Incoming) -> Place:
         channel = incoming.channel
         if incoming.shared:
@@ -118,7 +135,7 @@ class People:
         except SLACK_FAILURES as error:
             log.warning("channel unknown", channel=channel, error=type(error).__name__)
             return Place(channel, shared=True)
-        place = Place(channel, shared=is_shared(info))
+        place = Place(channel, shared=is_shared(info), public=not info.get("is_private"))
         self._places.put(channel, place)
         return place
 

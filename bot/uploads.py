@@ -74,11 +74,17 @@ class Place:
     thread_ts: str
     message_ts: str | None = None
     wanted: tuple[Shared, ...] = ()
+    audience: tuple[str, ...] | None = None  # of documents that are new; None: everyone
 
     def to_json(self) -> dict[str, Any]:
         """Return the place as JSON types, as an upload's row keeps it."""
         wanted = [{"id": one.id, "name": one.name, "mode": one.mode} for one in self.wanted]
-        return {"channel": self.channel, "thread_ts": self.thread_ts, "wanted": wanted}
+        return {
+            "channel": self.channel,
+            "thread_ts": self.thread_ts,
+            "wanted": wanted,
+            "audience": self.audience,
+        }
 
     @classmethod
     def of(cls, upload: Upload) -> Self:
@@ -89,6 +95,7 @@ class Place:
             kept["thread_ts"],
             kept.get("message_ts"),
             tuple(Shared(**one) for one in kept.get("wanted", ())),
+            tuple(kept["audience"]) if kept.get("audience") else None,
         )
 
 
@@ -289,7 +296,11 @@ class Uploads:
                     connection,
                     upload.workspace_id,
                     file,
-                    sender=Sender(author=upload.author, upload_id=upload.id),
+                    sender=Sender(
+                        author=upload.author,
+                        upload_id=upload.id,
+                        audience=Place.of(upload).audience,
+                    ),
                 )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from core.errors import FootnoteError, NotFoundError
 from ingestion.errors import printable
 from ingestion.ingest import NOTHING_GIVEN, Given, Ingester, Progress, Report
+from store.access import EVERYONE
 from store.blobs import read_blob, save_blob
 from store.jobs import Job, find_job, report_progress, submit
 from store.leases import LEASE, run_leased
@@ -30,6 +31,7 @@ class Sender:
     upload_id: str | None = None
     source_id: int | None = None
     item: str | None = None  # the item's key within the source
+    audience: tuple[str, ...] | None = None  # of a document that is new; None: everyone
 
 
 NOBODY = Sender()
@@ -71,6 +73,7 @@ def submit_with(
         "author": sender.author,
         "source_id": sender.source_id,
         "item": sender.item,
+        "new_audience": None if sender.audience is None else list(sender.audience),
     }
     written = json.dumps([payload, sender.upload_id], sort_keys=True)
     key = f"{file.name}:{hashlib.sha256(written.encode()).hexdigest()}"
@@ -121,6 +124,7 @@ def _origin(job: Job) -> Origin:
         author=job.payload.get("author"),
         source_id=job.payload.get("source_id"),
         received_at=job.created_at,
+        audience=tuple(job.payload.get("new_audience") or (EVERYONE,)),
     )
 
 

@@ -45,6 +45,7 @@ class Place:
 
     channel_id: str
     shared: bool = False  # guests or other organisations can see it
+    public: bool = False  # every member of the workspace can join it
 
 
 def is_principal(name: str) -> bool:

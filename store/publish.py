@@ -49,6 +49,7 @@ class Origin:
     source_id: int | None = None  # None: the uploads
     received_at: datetime | None = None  # None: now
     restored_from: int | None = None  # the version whose words it brings back
+    audience: tuple[str, ...] = (EVERYONE,)  # of a document that is new, unless another is given
 
 
 HERE = Origin()
@@ -107,7 +108,7 @@ def publish(
     """Publish what was read from a file as its document's next version, unless it reads the same.
 
     `vectors` holds one row for each chunk hash that had no vector yet. `audience` replaces the
-    document's principals; None keeps them, and a new document is for everyone. Without a date
+    document's principals; None keeps them, and a new document gets its origin's. Without a date
     of its own a version is in force from when its file came, so that of two files the later
     sent wins, whichever is published first.
 
@@ -119,7 +120,7 @@ def publish(
         _require_active(connection, space)
         received = origin.received_at or datetime.now(UTC)
         key = document.document_key or file.name
-        before = _before(connection, workspace_id, key, audience, received)
+        before = _before(connection, workspace_id, key, audience, origin, received)
         document_id = _ensure_document(connection, workspace_id, key, audience, origin, received)
         same = _same_version(connection, document_id, document, received)
         if same is not None:
@@ -198,6 +199,7 @@ def _before(
     workspace_id: int,
     key: str,
     audience: Sequence[str] | None,
+    origin: Origin,
     received: datetime,
 ) -> _Before:
     row = connection.execute(
@@ -209,7 +211,8 @@ def _before(
         {"workspace_id": workspace_id, "key": key},
     ).one_or_none()
     if row is None:
-        return _Before(None, (), "present")
+        first = tuple(audience or origin.audience)
+        return _Before(None, () if first == (EVERYONE,) else first, "present")
     kept = audience is None or set(audience) == set(row.audience)
     presence: Presence = "present"
     if row.deleted_at is not None:
@@ -248,7 +251,7 @@ def _ensure_document(
                 "source_id": source_id,
                 "key": key,
                 "audience": None if audience is None else list(audience),
-                "everyone": [EVERYONE],
+                "everyone": list(origin.audience),
                 "received": received,
             },
         ).scalar_one()

@@ -38,15 +38,15 @@ class SharedFiles:
         """
         if not self.people.may_add_documents(client, incoming.team, incoming.user):
             return self._refused(incoming)
-        if self._taken(incoming):
+        if self._taken(incoming, self.people.readers(client, incoming)):
             log.info("files taken", key=incoming.event_key, files=len(incoming.files))
             self.uploads.wake()
         return None
 
-    def _taken(self, incoming: Incoming) -> bool:
+    def _taken(self, incoming: Incoming, audience: tuple[str, ...] | None) -> bool:
         """Write the upload down, to be fetched and told; False if it was written down before."""
         ids = " ".join(file.id for file in incoming.files)
-        place = Place(incoming.channel, incoming.thread, wanted=incoming.files)
+        place = Place(incoming.channel, incoming.thread, wanted=incoming.files, audience=audience)
         with self.intake.engine.begin() as connection:
             upload, is_new = open_upload(
                 connection,

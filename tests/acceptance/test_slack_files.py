@@ -123,6 +123,19 @@ def test_each_file_of_a_message_gets_its_outcome(
 
 
 @pytest.mark.usefixtures("bot", "worker")
+def test_what_is_shared_in_a_private_channel_stays_in_it(
+    slack: SlackServer, admin: str, engine: Engine, workspace_id: int
+) -> None:
+    """The outcome says who may read it, and nobody elsewhere is answered from it."""
+    board = slack.add_channel("board", [admin], kind="group").id
+    file = slack.keep_file(board, admin, "returns.md", RETURNS)
+    ts = slack.share(board, admin, file, text=slack.mention(""))
+    reply = told(slack, engine, board, ts)
+    assert f"audience now channel:{board}" in words(reply)
+    assert titles(engine, workspace_id) == []
+
+
+@pytest.mark.usefixtures("bot", "worker")
 def test_a_second_version_is_told_with_what_changed(
     slack: SlackServer, admin: str, engine: Engine
 ) -> None:
