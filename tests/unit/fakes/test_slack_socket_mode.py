@@ -119,7 +119,7 @@ def test_connections_take_turns() -> None:
 def test_held_events_come_shuffled_and_copied() -> None:
     """A block of events is let go at its end, each as often as asked."""
     with SlackServer() as slack, open_socket(slack) as socket:
-        with slack.held(copies=2, shuffle=random.Random(7)):  # noqa: S311
+        with slack.held(copies=2, shuffle=random.Random(7)):
             for i in range(5):
                 slack.say(slack.general, slack.alice, str(i))
         texts = [frame(socket)["payload"]["event"]["text"] for _ in range(10)]

@@ -81,7 +81,7 @@ def test_the_order_of_the_candidates_does_not_matter(
 ) -> None:
     """The database may return them in any order: the ranking is the same."""
     shuffled = candidates[:]
-    random.Random(seed).shuffle(shuffled)  # noqa: S311 - any order will do
+    random.Random(seed).shuffle(shuffled)
     assert order(rank(shuffled)) == order(rank(candidates))
 
 
