@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -90,7 +91,7 @@ def test_it_says_what_runs_and_what_to_do_next(footnote: Footnote, running: Runn
     """Database, samples, worker and page are reported, then the address and the next steps."""
     assert "Postgres 18" in running.told
     assert "sample policies indexed" in running.told
-    assert "worker · page" in running.told
+    assert "worker · scheduler · page" in running.told
     assert "SLACK_BOT_TOKEN" in running.told
     assert "OPENAI_API_KEY" in running.told
     assert f"http://127.0.0.1:{port(footnote)}" in running.told
@@ -120,6 +121,27 @@ def test_the_worker_runs_a_job_that_nobody_else_claims(engine: Engine) -> None:
     assert job.state == "succeeded", job.error
     assert job.result is not None
     assert job.result["new_version"] is True
+
+
+def answered_with(footnote: Footnote, words: str) -> bool:
+    """Whether the page answers where canoes are kept with these words."""
+    return words in footnote.ask_page("Where are canoes kept?", port(footnote))["answer"]
+
+
+@pytest.mark.usefixtures("running")
+def test_a_watched_folder_is_answered_from_as_it_is(footnote: Footnote, tmp_path: Path) -> None:
+    """The scheduler and the worker find a new file, then its new words, without being asked."""
+    policy = tmp_path / "canoes.md"
+    policy.write_text("# Canoes\n\nCanoes are kept on the roof of building F.", "utf-8")
+    added = footnote.run("sources", "add", tmp_path, "--name", "boats", "--every", "10s")
+    assert added.code == 0, added.told
+
+    for place in ("roof of building F", "cellar of building G"):
+        policy.write_text(f"# Canoes\n\nCanoes are kept on the {place}.", "utf-8")
+        wait_until(partial(answered_with, footnote, place))
+    told = footnote.run("sources", "show", "boats", "--json").json()
+    assert (told["documents"], told["failure"], told["failed_items"]) == (1, None, [])
+    assert footnote.run("sources", "remove", "boats").code == 0
 
 
 @pytest.mark.usefixtures("running")
