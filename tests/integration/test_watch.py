@@ -62,9 +62,11 @@ def source(ingester: Ingester) -> Source:
     return add_source(ingester.engine, ingester.workspace_id, HANDBOOK, "U1")
 
 
-def sync(ingester: Ingester, source: Source, shelf: Shelf, **options: bool) -> dict[str, int]:
+def sync(
+    ingester: Ingester, source: Source, shelf: Shelf, *, accept_empty: bool = False
+) -> dict[str, int]:
     """Look at a source, do the jobs of what changed, and return what was found."""
-    found = look(ingester.engine, source, shelf, **options)
+    found = look(ingester.engine, source, shelf, accept_empty=accept_empty)
     for job_id in found.jobs:
         job = find_job(ingester.engine, job_id)
         assert job is not None
