@@ -517,7 +517,7 @@ def install_extras(names: list[str]) -> int:
 
 def dispatch(command: str, rest: list[str]) -> int:
     """Run one command and return its exit status."""
-    if command in ("-h", "--help"):
+    if command in ("-h", "--help") or (command == "install" and {"-h", "--help"} & set(rest)):
         print(USAGE, end="")
         return 0
     if command == "install":

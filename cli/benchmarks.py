@@ -27,6 +27,7 @@ from retrieval.embeddings import MiniLMEmbedder, count_tokens
 
 SAMPLES = ROOT / "samples" / "policies"
 TEXTS = 200  # embedded by each embedder
+SIZES = (1_000, 10_000, 100_000)  # chunks
 
 path_option = click.option(
     "--documents",
@@ -42,9 +43,23 @@ peers_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
-def benchmarks() -> None:
-    """Measure speed and cost; ratios count, since machines differ."""
+@click.group(invoke_without_command=True)
+@path_option
+@peers_option
+@json_option
+@click.pass_context
+def benchmarks(ctx: click.Context, documents: Path, peers: Path | None, as_json: bool) -> None:
+    """Measure speed and cost; ratios count, since machines differ. Without a command: all."""
+    if ctx.invoked_subcommand is not None:
+        return
+    with open_runtime() as runtime, progress_bar(as_json) as tell:
+        figures = [
+            *measure_ingest(runtime, documents),
+            *measure_store(runtime, documents, peers),
+            *measure_embed(runtime, documents, peers),
+            *measure_change(runtime, documents, SIZES, tell),
+        ]
+    tell_figures(figures, as_json)
 
 
 @benchmarks.command("ingest")
@@ -53,8 +68,13 @@ def benchmarks() -> None:
 def ingest(documents: Path, as_json: bool) -> None:
     """Ingestion from file to published version, against the bare embedder."""
     with open_runtime() as runtime:
-        embedder = MiniLMEmbedder(runtime.settings.home / "cache")
-        tell_figures(ingest_speed(runtime.engine, embedder, files_in(documents)), as_json)
+        tell_figures(measure_ingest(runtime, documents), as_json)
+
+
+def measure_ingest(runtime: Runtime, documents: Path) -> list[Figure]:
+    """Ingest a folder's files, and embed the same passages bare."""
+    embedder = MiniLMEmbedder(runtime.settings.home / "cache")
+    return ingest_speed(runtime.engine, embedder, files_in(documents))
 
 
 @benchmarks.command("store")
@@ -64,10 +84,14 @@ def ingest(documents: Path, as_json: bool) -> None:
 def store(documents: Path, peers: Path | None, as_json: bool) -> None:
     """Storing chunks whose vectors are given, against langchain-postgres."""
     with open_runtime() as runtime:
-        url = runtime.engine.url.render_as_string(hide_password=False)
-        made = material(runtime, documents)
-        dimensions = made.vectors.shape[1]
-        tell_figures(store_speed(runtime.engine, made, dimensions, url, peers), as_json)
+        tell_figures(measure_store(runtime, documents, peers), as_json)
+
+
+def measure_store(runtime: Runtime, documents: Path, peers: Path | None) -> list[Figure]:
+    """Store seeded chunks here and with the peer, on the same server."""
+    url = runtime.engine.url.render_as_string(hide_password=False)
+    made = material(runtime, documents)
+    return store_speed(runtime.engine, made, made.vectors.shape[1], url, peers)
 
 
 @benchmarks.command("embed")
@@ -77,12 +101,17 @@ def store(documents: Path, peers: Path | None, as_json: bool) -> None:
 def embed(documents: Path, peers: Path | None, as_json: bool) -> None:
     """The embedder on one thread, against sentence-transformers on torch."""
     with open_runtime() as runtime:
-        cache = runtime.settings.home / "cache"
-        embedders = (
-            ("MiniLM int8", MiniLMEmbedder(cache)),
-            ("MiniLM fp32", MiniLMEmbedder(cache, quantised=False)),
-        )
-        tell_figures(embed_speed(embedders, passages_in(documents)[:TEXTS], peers), as_json)
+        tell_figures(measure_embed(runtime, documents, peers), as_json)
+
+
+def measure_embed(runtime: Runtime, documents: Path, peers: Path | None) -> list[Figure]:
+    """Embed the same passages with both forms of the model and with the peer."""
+    cache = runtime.settings.home / "cache"
+    embedders = (
+        ("MiniLM int8", MiniLMEmbedder(cache)),
+        ("MiniLM fp32", MiniLMEmbedder(cache, quantised=False)),
+    )
+    return embed_speed(embedders, passages_in(documents)[:TEXTS], peers)
 
 
 @benchmarks.command("change")
@@ -92,20 +121,21 @@ def embed(documents: Path, peers: Path | None, as_json: bool) -> None:
 def change(documents: Path, sizes: tuple[int, ...], as_json: bool) -> None:
     """One changed paragraph in corpora of 1,000, 10,000 and 100,000 seeded chunks."""
     with open_runtime() as runtime, progress_bar(as_json) as tell:
-        made = material(runtime, documents)
-        figures = change_cost(
-            runtime.engine,
-            made,
-            runtime.embedder,
-            sizes or (1_000, 10_000, 100_000),
-            tell,
-        )
+        figures = measure_change(runtime, documents, sizes or SIZES, tell)
     tell_figures(figures, as_json)
     if not as_json:
         click.echo(
             "  The corpora are seeded: real sentences recombined, real vectors perturbed; they"
             " are kept for the next run."
         )
+
+
+def measure_change(
+    runtime: Runtime, documents: Path, sizes: Sequence[int], tell: Tell
+) -> list[Figure]:
+    """Change one paragraph in seeded corpora of these sizes."""
+    made = material(runtime, documents)
+    return change_cost(runtime.engine, made, runtime.embedder, sizes, tell)
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -20,11 +20,12 @@ from cli.show import counted, print_json
 from core.broker import find_redis_server
 from core.errors import FootnoteError
 from core.settings import Settings, settings
-from retrieval.embeddings import open_embedder
+from retrieval.embeddings import MINILM, MINILM_FLOAT, open_embedder
 from store.embedded import EmbeddedPostgres
 from store.engine import check_server, connect
 from store.schema import current_revision, head_revision
 from store.sources import Source, list_sources
+from store.spaces import active_space
 from store.workspaces import ensure_workspace
 
 State = Literal["ok", "limited", "none", "error"]
@@ -170,15 +171,29 @@ def _is_late(source: Source) -> bool:
     return due is not None and datetime.now(UTC) - due > LATE
 
 
+def _active_model(config: Settings) -> str | None:
+    """Return the model that the documents are embedded with; None before there are any."""
+    with database_url(config) as url:
+        engine = connect(url)
+        try:
+            if current_revision(engine) != head_revision():
+                return None
+            space = active_space(engine, ensure_workspace(engine))
+        finally:
+            engine.dispose()
+    return space.model if space is not None else None
+
+
 def _embedder(config: Settings) -> tuple[State, str]:
-    embedder = open_embedder(config, threads=1)
+    embedder = open_embedder(config, _active_model(config), threads=1)
     started = time.perf_counter()
     embedder.embed([SAMPLE_PASSAGE + str(n) for n in range(SAMPLE_COUNT)])
     rate = SAMPLE_COUNT / (time.perf_counter() - started)
-    if config.openai_embedding_model is not None:
+    if embedder.model not in (MINILM, MINILM_FLOAT):
         return "ok", f"{embedder.model}, {embedder.dimensions} dimensions; {rate:.0f} passages/s"
+    weights = "int8, " if embedder.model == MINILM else ""
     return "ok", (
-        f"{embedder.model} int8, English; {rate:.0f} passages/s here. For other languages name"
+        f"{embedder.model} {weights}English; {rate:.0f} passages/s here. For other languages name"
         " another model: footnote embeddings refresh --model …"
     )
 

@@ -10,7 +10,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.following import follow_job
 from cli.runtime import Runtime, actor, open_runtime
 from cli.show import print_json
-from core.errors import FootnoteError
 from ingestion.refresh import cancel_refresh, run_refresh_job, submit_refresh
 from store.jobs import find_job
 from store.refresh import SpaceStatus, begin_space, list_spaces
@@ -20,10 +19,6 @@ GRACE = 3.0  # seconds that a running worker gets to take the job
 FOLLOW_TIMEOUT = 86_400.0  # seconds
 SHOWN_EVERY = 0.5  # seconds
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
-
-class NothingToDoError(FootnoteError):
-    """The documents are embedded with that model already."""
 
 
 @click.group()
@@ -66,7 +61,11 @@ def refresh(model: str, background: bool, as_json: bool) -> None:
         if not begin_space(
             runtime.engine, runtime.workspace_id, embedder.model, embedder.dimensions
         ):
-            raise NothingToDoError(f"The documents are embedded with {model} already.")
+            if as_json:
+                print_json({"model": model, "embedded": 0, "dropped": []})
+            else:
+                click.echo(f"The documents are embedded with {model} already.")
+            return
         job_id = submit_refresh(runtime.engine, runtime.workspace_id, model, actor())
         if background:
             outcome: dict[str, Any] = {"job": job_id, "state": "queued"}

@@ -1,6 +1,7 @@
 """`footnote sources`: places that are watched for documents."""
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ DEFAULT_EVERY = 900  # seconds
 UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 SHORTEST = 10  # seconds
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class NotWatchedError(FootnoteError):
+    """A place could not be read when it was to be added."""
 
 
 class Interval(click.ParamType[int | None]):
@@ -114,12 +119,23 @@ def add(
             every=every,
         )
         source = add_source(runtime.engine, runtime.workspace_id, new, actor())
-        outcome = sync(runtime, source, quiet=as_json) if sync_now else None
+        outcome = first_look(runtime, source, quiet=as_json) if sync_now else None
         source = find_source(runtime.engine, runtime.workspace_id, source.name)
     if as_json:
         print_json({"source": to_json(source), "look": outcome})
     else:
         click.echo(source_line(source))
+
+
+def first_look(runtime: Runtime, source: Source, *, quiet: bool) -> dict[str, Any]:
+    """Look at a source that was just added; one that cannot be read is not kept."""
+    try:
+        return sync(runtime, source, quiet=quiet)
+    except FootnoteError as error:
+        remove_source(runtime.engine, source, actor(), keep_documents=False)
+        raise NotWatchedError(
+            f"{str(error).rstrip('.')}; {source.uri} was not added (--no-sync adds it anyhow)."
+        ) from error
 
 
 def read_options(options: Sequence[str]) -> dict[str, str]:
@@ -298,11 +314,15 @@ def set_source(
 @sources.command("remove")
 @click.argument("name")
 @click.option("--keep-documents", is_flag=True, help="Keep answering from them.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-def remove(name: str, keep_documents: bool, as_json: bool) -> None:
+def remove(name: str, keep_documents: bool, yes: bool, as_json: bool) -> None:
     """Stop watching the source NAME and withdraw its documents."""
     with open_runtime() as runtime:
         source = find_source(runtime.engine, runtime.workspace_id, name)
+        if source.documents and not (keep_documents or yes) and sys.stdin.isatty():
+            held = counted(source.documents, "document")
+            click.confirm(f"Withdraw {held} of {printable(name)}?", abort=True, err=True)
         gone = remove_source(runtime.engine, source, actor(), keep_documents=keep_documents)
     if as_json:
         print_json({"removed": name, "documents_withdrawn": gone})
@@ -368,7 +388,9 @@ def source_line(source: Source) -> str:
     if source.failures:
         parts.append(f"{source.failures} not read")
     if source.failure:
-        parts.append(printable(source.failure))
+        parts.append(
+            f"the last look failed: {printable(source.failure)} ({printable(source.uri)})"
+        )
     return "; ".join(parts)
 
 

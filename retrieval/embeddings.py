@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from openai import OpenAI, OpenAIError
 from tokenizers import Tokenizer
 
-from core.errors import ServiceUnavailableError
+from core.errors import ConfigurationError, ServiceUnavailableError
 from core.settings import Settings
 from retrieval import minilm
 
@@ -147,11 +147,16 @@ def open_embedder(settings: Settings, model: str | None = None, *, threads: int 
     """Return the embedder of a model: MiniLM in one of its two forms, else the endpoint's.
 
     Without a name it is the configured one. Raises ServiceUnavailableError where the endpoint
-    does not serve it.
+    does not serve it, ConfigurationError where there is none and the model is not ours.
     """
     model = model or configured_model(settings)
     if model in (MINILM, MINILM_FLOAT):
         return MiniLMEmbedder(settings.home / "cache", threads=threads, quantised=model == MINILM)
+    if not settings.has_model:
+        raise ConfigurationError(
+            f"There is no model {model} on this machine: {MINILM} and {MINILM_FLOAT} are; for"
+            " others set OPENAI_BASE_URL or OPENAI_API_KEY."
+        )
     key = settings.openai_api_key
     client = OpenAI(
         api_key=key.get_secret_value() if key else "none",

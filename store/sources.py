@@ -128,6 +128,7 @@ def add_source(engine: Engine, workspace_id: int, new: NewSource, actor: str) ->
     A source that was removed and is added again by its kind and name takes up its documents.
     """
     with engine.begin() as connection:
+        _refuse_twice(connection, workspace_id, new)
         taken = connection.execute(
             text(
                 "SELECT kind FROM sources WHERE workspace_id = :workspace_id AND name = :name"
@@ -163,6 +164,26 @@ def add_source(engine: Engine, workspace_id: int, new: NewSource, actor: str) ->
         _schedule(connection, workspace_id, source_id, new.every)
         record(connection, workspace_id, actor, "source added", new.name, kind=new.kind)
     return find_source(engine, workspace_id, new.name)
+
+
+def _refuse_twice(connection: Connection, workspace_id: int, new: NewSource) -> None:
+    """Refuse a place that is watched already: its documents would stand beside one another."""
+    known = connection.execute(
+        text(
+            "SELECT name FROM sources WHERE workspace_id = :workspace_id AND kind = :kind"
+            " AND regexp_replace(uri, '^file://', '') = regexp_replace(:uri, '^file://', '')"
+            " AND options = CAST(:options AS jsonb) AND state <> 'removed' AND name <> :name"
+        ),
+        {
+            "workspace_id": workspace_id,
+            "kind": new.kind,
+            "uri": new.uri,
+            "options": json.dumps(dict(new.options)),
+            "name": new.name,
+        },
+    ).scalar_one_or_none()
+    if known is not None:
+        raise SourceNameError(f"This place is watched already, as {known}.")
 
 
 def _schedule(

@@ -45,11 +45,11 @@ def states(engine: Engine, workspace_id: int) -> list[tuple[str, str, str]]:
 
 
 def test_a_suggestion_waits_for_a_person(engine: Engine, ingester: Ingester) -> None:
-    """It names its document and expands nothing until it is accepted."""
+    """A document that is published makes it; it expands nothing until it is accepted."""
     workspace_id, file = ingester.workspace_id, markdown("care.md", CARE)
-    document_id = ingester.ingest(file).document_id
+    ingester.ingest(file)
     pairs = suggestions(parse(file.name, file.data))
-    assert suggest(engine, workspace_id, document_id, pairs) == [("HCF", "Halvermoor Care Fund")]
+    assert states(engine, workspace_id) == [("HCF", "Halvermoor Care Fund", "suggested")]
     assert list_entries(engine, workspace_id)[0].document == "care.md"
     assert active_pairs(engine, workspace_id) == []
     accept(engine, workspace_id, "hcf", None, ME)
@@ -60,7 +60,7 @@ def test_a_suggestion_waits_for_a_person(engine: Engine, ingester: Ingester) -> 
 def test_what_is_known_is_not_suggested_again(engine: Engine, ingester: Ingester) -> None:
     """Active stays active and dismissed dismissed, whatever the case; only removing forgets."""
     workspace_id = ingester.workspace_id
-    document_id = ingester.ingest(markdown("care.md", CARE)).document_id
+    document_id = ingester.ingest(markdown("care.md", "# Care\n\nNobody is ill.")).document_id
     add_entries(engine, workspace_id, [PTO], ME)
     suggest(engine, workspace_id, document_id, [("SLA", "service level agreement")])
     dismiss(engine, workspace_id, "SLA", None, ME)
