@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from core.errors import FootnoteError, NotFoundError
-from ingestion.errors import printable
+from ingestion.errors import DocumentError, MissingFormatError, printable
 from ingestion.ingest import NOTHING_GIVEN, Given, Ingester, Progress, Report
 from store.access import EVERYONE
 from store.blobs import read_blob, save_blob
@@ -98,7 +98,10 @@ def run_file_job(ingester: Ingester, job_id: int, *, lease: float = LEASE) -> Re
                 progress=_noting(ingester.engine, job_id, owner),
             )
         except FootnoteError as error:
-            _tell_source(ingester.engine, job, failure=str(error))
+            lasting = isinstance(error, DocumentError) and not isinstance(
+                error, MissingFormatError
+            )
+            _tell_source(ingester.engine, job, failure=str(error), lasting=lasting)
             raise
         _tell_source(ingester.engine, job, document_id=report.document_id)
         done.append(report)
@@ -111,11 +114,18 @@ def run_file_job(ingester: Ingester, job_id: int, *, lease: float = LEASE) -> Re
 
 
 def _tell_source(
-    engine: Engine, job: Job, *, document_id: int | None = None, failure: str | None = None
+    engine: Engine,
+    job: Job,
+    *,
+    document_id: int | None = None,
+    failure: str | None = None,
+    lasting: bool = False,
 ) -> None:
     source_id, item = job.payload.get("source_id"), job.payload.get("item")
     if source_id is not None and item is not None:
-        item_ended(engine, source_id, item, document_id=document_id, failure=failure)
+        item_ended(
+            engine, source_id, item, document_id=document_id, failure=failure, lasting=lasting
+        )
 
 
 def _origin(job: Job) -> Origin:

@@ -47,7 +47,11 @@ def kind_of(uri: str) -> str:
     scheme, found, _ = uri.partition("://")
     if not found:
         return "git" if re.match(r"[\w.-]+@[\w.-]+:", uri) else "folder"
-    if scheme.startswith("git") or (scheme in ("http", "https", "ssh") and uri.endswith(".git")):
+    if (
+        scheme == "git"
+        or scheme.startswith("git+")
+        or (scheme in ("http", "https", "ssh") and uri.endswith(".git"))
+    ):
         return "git"
     if scheme in ("http", "https"):
         return "web"

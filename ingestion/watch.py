@@ -91,6 +91,7 @@ def run_sync_job(
                 source,
                 open_source(source),
                 accept_empty=bool(job.payload.get("accept_empty")),
+                retry=bool(job.payload.get("asked")),
                 note=lambda done: report_progress(engine, job.id, owner, done, 0),
             )
         except FootnoteError as error:
@@ -107,16 +108,18 @@ def look(
     scanner: Scanner,
     *,
     accept_empty: bool = False,
+    retry: bool = False,
     note: Callable[[int], None] = lambda _: None,
 ) -> Look:
     """Look at a source once and submit a job for each new or changed item.
 
+    A file that was refused is not read again until it changes, unless to `retry`.
     Raises SourceError where the place as a whole cannot be read, EmptiedSourceError where it
     held documents and now holds nothing, unless `accept_empty`. Then nothing counts as gone.
     """
     known = known_items(engine, source.id)
     seen = {
-        key: Seen(None if item.failure else item.fingerprint, item.sha256)
+        key: Seen(None if retry and item.failure else item.fingerprint, item.sha256)
         for key, item in known.items()
     }
     looked = Look()
@@ -124,13 +127,14 @@ def look(
     for found in scanner.scan(seen):
         there.add(found.key)
         looked.items += 1
-        _take(engine, source, known.get(found.key), found, looked)
+        _take(engine, source, known.get(found.key), found, looked, retry=retry)
         if looked.items % NOTED_EVERY == 0:
             note(looked.items)
     gone = sorted(set(known) - there)
     if gone and not there and not accept_empty:
+        held = "1 item" if len(gone) == 1 else f"{len(gone)} items"
         raise EmptiedSourceError(
-            f"{source.name} held {len(gone)} items and now holds none, so nothing was withdrawn;"
+            f"{source.name} held {held} and now holds nothing, so nothing was withdrawn;"
             " check the place, or sync it with --accept-empty if that is right."
         )
     looked.withdrawn = forget_items(engine, source.id, gone) if gone else 0
@@ -139,7 +143,13 @@ def look(
 
 
 def _take(
-    engine: Engine, source: Source, known: KnownItem | None, found: Found, looked: Look
+    engine: Engine,
+    source: Source,
+    known: KnownItem | None,
+    found: Found,
+    looked: Look,
+    *,
+    retry: bool,
 ) -> None:
     """Deal with one item of a look."""
     if isinstance(found, Failure):
@@ -150,7 +160,8 @@ def _take(
         save_fingerprint(engine, source.id, found.key, found.fingerprint)
     else:
         sha256 = hashlib.sha256(found.data).hexdigest()
-        if known is not None and known.sha256 == sha256 and not known.failure:
+        again = retry and known is not None and known.failure is not None
+        if known is not None and known.sha256 == sha256 and not again:
             looked.unchanged += 1
             save_fingerprint(engine, source.id, found.key, found.fingerprint)
         else:

@@ -373,9 +373,12 @@ def item_ended(
     *,
     document_id: int | None = None,
     failure: str | None = None,
+    lasting: bool = False,
 ) -> None:
     """Write down what became of an item's file: its document, or why it was refused.
 
+    A `lasting` refusal is the file's own and holds until it changes; after another the file is
+    read again at the next look.
     A document that the item was before is withdrawn, and so is one whose item has vanished
     meanwhile; a refused file leaves the document as it was.
     """
@@ -403,10 +406,17 @@ def item_ended(
         elif before is not None:
             connection.execute(
                 text(
-                    "UPDATE source_items SET failure = :failure"
+                    "UPDATE source_items SET failure = :failure,"
+                    " fingerprint = CASE WHEN :lasting THEN fingerprint END,"
+                    " sha256 = CASE WHEN :lasting THEN sha256 END"
                     " WHERE source_id = :source_id AND key = :key"
                 ),
-                {"source_id": source_id, "key": key, "failure": failure},
+                {
+                    "source_id": source_id,
+                    "key": key,
+                    "failure": failure,
+                    "lasting": lasting,
+                },
             )
 
 

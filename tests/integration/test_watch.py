@@ -63,10 +63,15 @@ def source(ingester: Ingester) -> Source:
 
 
 def sync(
-    ingester: Ingester, source: Source, shelf: Shelf, *, accept_empty: bool = False
+    ingester: Ingester,
+    source: Source,
+    shelf: Shelf,
+    *,
+    accept_empty: bool = False,
+    retry: bool = False,
 ) -> dict[str, int]:
     """Look at a source, do the jobs of what changed, and return what was found."""
-    found = look(ingester.engine, source, shelf, accept_empty=accept_empty)
+    found = look(ingester.engine, source, shelf, accept_empty=accept_empty, retry=retry)
     for job_id in found.jobs:
         job = find_job(ingester.engine, job_id)
         assert job is not None
@@ -151,7 +156,7 @@ def test_a_place_that_cannot_be_read_withdraws_nothing(ingester: Ingester, sourc
 def test_an_emptied_place_is_not_believed_at_once(ingester: Ingester, source: Source) -> None:
     """An unmounted disk looks like an empty folder: it takes a person to say that it is."""
     sync(ingester, source, Shelf({"pay.md": "Monthly."}))
-    with pytest.raises(EmptiedSourceError, match="held 1 items and now holds none"):
+    with pytest.raises(EmptiedSourceError, match="held 1 item and now holds nothing"):
         look(ingester.engine, source, Shelf())
     assert list(in_force(ingester)) == ["handbook/pay.md"]
     assert sync(ingester, source, Shelf(), accept_empty=True)["withdrawn"] == 1
@@ -169,6 +174,11 @@ def test_items_that_fail_keep_what_they_were(ingester: Ingester, source: Source)
     assert failures["pay.md"] == "pay.md may not be read."
     assert "a Linux program" in str(failures["map.md"])
     assert in_force(ingester) == {"handbook/pay.md": "Monthly.", "handbook/map.md": "North is up."}
+    shelf.read.clear()
+    sync(ingester, source, shelf)
+    assert shelf.read == []  # a refused file is not read again for nothing
+    sync(ingester, source, shelf, retry=True)
+    assert shelf.read == ["map.md"]
     shelf.broken.clear()
     shelf.files["map.md"] = "South is up."
     assert sync(ingester, source, shelf)["changed"] == 2
