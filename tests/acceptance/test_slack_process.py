@@ -117,14 +117,14 @@ def test_a_document_that_is_shared_with_the_bot_is_answered_from(
     keeper = slack.add_user("keeper").id
     library.run("members", "set", keeper, "--role", "knowledge_admin")
     place = slack.dm(keeper)
-    bicycles = b"# Bicycles\n\nCompany bicycles may be borrowed for three weeks at a time.\n"
-    ts = slack.share(place, keeper, slack.keep_file(place, keeper, "bicycles.md", bicycles))
+    bicycles = b"# Lent bicycles\n\nCompany bicycles may be borrowed for three weeks at a time.\n"
+    ts = slack.share(place, keeper, slack.keep_file(place, keeper, "lent-bicycles.md", bicycles))
 
     (receipt,) = slack.wait_for_messages(place, ts, timeout=LONG)
-    wait_until(lambda: "version 1 of Bicycles" in words(slack.replies(place, ts)[0]))
+    wait_until(lambda: "version 1 of Lent bicycles" in words(slack.replies(place, ts)[0]))
     slack.say(place, keeper, "For how long may company bicycles be borrowed?")
     (answer,) = [m for m in slack.wait_for_messages(place, count=2) if m.ts != receipt.ts]
-    library.run("documents", "delete", "bicycles.md", "--yes")
+    library.run("documents", "delete", "lent-bicycles.md", "--yes")
     assert "“Company bicycles may be borrowed for three weeks at a time.”" in words(answer)
 
 
