@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ingestion.jobs import submit_file
 from store.access import OPERATOR_ACCESS
+from store.engine import connect
 from store.schedules import set_schedule
 from store.search import versions_in_force
 from store.spaces import active_space
@@ -207,13 +208,15 @@ def reupload_under_readers(made: Site, uploads: int, readers: int) -> int:
     over = threading.Event()
     problems: list[str] = []
     reads = [0] * readers
+    workspace_id = made.workspace_id
+    # Their connections are their own: whoever watches over the jobs must not wait for one.
+    url = made.engine.url.render_as_string(hide_password=False)
+    own = connect(url, pool_size=readers)
 
     def read(place: int) -> None:
         newest = 0
         while not over.is_set():
-            (version,) = versions_in_force(
-                made.engine, made.workspace_id, OPERATOR_ACCESS, datetime.now(UTC)
-            )
+            (version,) = versions_in_force(own, workspace_id, OPERATOR_ACCESS, datetime.now(UTC))
             found = sorted(revisions_in(version.text))
             if len(found) != 1 or int(found[0]) < newest:
                 problems.append(f"after revision {newest}: {found}")
@@ -230,6 +233,7 @@ def reupload_under_readers(made: Site, uploads: int, readers: int) -> int:
         over.set()
         for thread in threads:
             thread.join()
+        own.dispose()
     assert problems == []
     (version,) = versions_in_force(
         made.engine, made.workspace_id, OPERATOR_ACCESS, datetime.now(UTC)
