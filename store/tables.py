@@ -287,6 +287,7 @@ conversations = Table(
     _id(),
     _workspace(),
     Column("key", Text, nullable=False),
+    Column("left_at", DateTime(timezone=True)),  # since when the bot stays out of the thread
     _created(),
     UniqueConstraint("workspace_id", "key"),
 )
@@ -321,8 +322,16 @@ answers = Table(
     Column("as_of", DateTime(timezone=True)),
     Column("seconds", REAL, nullable=False),
     Column("trace", JSONB, nullable=False),
+    Column("user_id", Text),  # who asked
+    # What the asker and everybody in the place could read: what the answer is asked again with.
+    Column("asker", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("place", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("scope", JSONB),  # the part of the documents that the place answers from; null: all
+    Column("superseded_by", Text),  # the answer that a correction put in its stead
+    Column("superseded_at", DateTime(timezone=True)),
     _created(),
     Index("ix_answers_workspace_id_created_at", "workspace_id", "created_at"),
+    Index("ix_answers_user_id_created_at", "workspace_id", "user_id", "created_at"),
     _one_of("route", "policy", "small_talk", "human", "out_of_scope", "clarify"),
     _one_of("outcome", "answered", "refused", "clarifying", "escalated", "error"),
 )
@@ -357,6 +366,8 @@ citations = Table(
     Column("section", ARRAY(Text), nullable=False),
     Column("page", Integer),
     Column("link", Text),
+    # The version in force (0: none) that the quote was last held against, where not its own.
+    Column("checked_version_id", BigInteger),
     Index("ix_citations_answer_id", "answer_id"),
     CheckConstraint("start_offset >= 0 AND end_offset > start_offset", name="offsets"),
 )
@@ -370,9 +381,193 @@ feedback = Table(
     Column("rating", SmallInteger, nullable=False),
     Column("reason", Text),
     Column("comment", Text),
+    Column("better", Text),  # what the answer should have said
     _created(),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     UniqueConstraint("answer_id", "user_id"),
     CheckConstraint("rating IN (-1, 1)", name="rating"),
+    _one_of("reason", "wrong_fact", "wrong_source", "outdated", "tone", "incomplete", "other"),
+)
+
+transcripts = Table(
+    "transcripts",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("origin", Text, nullable=False),
+    Column("origin_key", Text, nullable=False),  # the answer, the escalation … it was made of
+    Column("messages", JSONB, nullable=False),  # [{"role": "asker" | "team", "text": …}]
+    Column("audience", ARRAY(Text), nullable=False),  # who may see it
+    Column("user_id", Text),  # whose words it holds, beside the team's
+    Column("added_by", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="candidate"),
+    _created(),
+    UniqueConstraint("workspace_id", "origin", "origin_key"),
+    _one_of("origin", "escalation", "feedback", "shortcut", "import"),
+    _one_of("state", "candidate", "approved", "rejected"),
+)
+
+# --- Slack ---------------------------------------------------------------------------------
+
+installations = Table(
+    "installations",
+    metadata,
+    Column("team_id", Text, primary_key=True),
+    _workspace(),
+    Column("enterprise_id", Text),
+    Column("sealed", LargeBinary, nullable=False),  # tokens and all: encrypted JSON
+    Column("removed_at", DateTime(timezone=True)),  # when the app was uninstalled
+    _created(),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+oauth_states = Table(
+    "oauth_states",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column(
+        "workspace_id",
+        BigInteger,
+        ForeignKey("workspaces.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("channel_id", Text, primary_key=True),
+    Column("mode", Text, nullable=False, server_default="mentions"),
+    Column("answers", Text, nullable=False, server_default="public"),
+    Column("follow_ups", Boolean, nullable=False, server_default="true"),
+    Column("corrections", Boolean, nullable=False, server_default="true"),
+    Column("sources", ARRAY(BigInteger)),  # of which it answers; null: all
+    Column("documents", ARRAY(Text)),  # keys of more documents; null beside null sources: all
+    Column("language", Text),
+    Column("tone", Text),
+    Column("escalation_channel", Text),
+    Column("next_post_at", DateTime(timezone=True)),  # when the next message may be posted
+    Column("updated_by", Text),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    _one_of("mode", "mentions", "all", "off"),
+    _one_of("answers", "public", "private"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _id(),
+    _workspace(),
+    _parent("conversation_id", "conversations.id", nullable=True),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),  # the same on every delivery, by whatever name it comes
+    Column("delivery_id", Text),  # Slack's event_id
+    Column("message_key", Text, nullable=False),  # of the message that it is about
+    Column("team", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("ts", Text, nullable=False),  # what a conversation's events are ordered by
+    Column("thread_ts", Text),
+    Column("user_id", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default="{}"),
+    Column("state", Text, nullable=False, server_default="accepted"),
+    Column("outcome", Text),
+    Column("answer_id", Text),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("lease_owner", Text),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("accepted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("ended_at", DateTime(timezone=True)),
+    UniqueConstraint("workspace_id", "key"),
+    _one_of("kind", "question", "edit", "deletion"),
+    _one_of("state", "accepted", "working", "ended"),
+    Index(
+        "ix_events_one_delivery",
+        "workspace_id",
+        "delivery_id",
+        unique=True,
+        postgresql_where=text("delivery_id IS NOT NULL"),
+    ),
+    Index("ix_events_open", "id", postgresql_where=text("state <> 'ended'")),
+    Index(
+        "ix_events_in_order", "conversation_id", "ts", postgresql_where=text("state <> 'ended'")
+    ),
+    Index("ix_events_message_key", "workspace_id", "message_key"),
+    Index("ix_events_asked", "workspace_id", "user_id", "accepted_at"),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("key", Text, nullable=False),  # what it is the one post for; Slack keeps it too
+    Column("kind", Text, nullable=False),
+    Column("event_id", BigInteger, ForeignKey("events.id", ondelete="SET NULL"), index=True),
+    Column("answer_id", Text, index=True),
+    Column("channel", Text, nullable=False),
+    Column("thread_ts", Text),
+    Column("user_id", Text),  # the only one who sees it; null: all in the channel
+    Column("reply_url", Text),  # where a command is answered; no longer than half an hour
+    Column("message", JSONB, nullable=False),  # {"text": …, "blocks": […]}
+    Column("ts", Text),  # once Slack has it
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("attempts", SmallInteger, nullable=False, server_default="0"),
+    Column("not_before", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("lease_owner", Text),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("error", Text),
+    _created(),
+    Column("posted_at", DateTime(timezone=True)),
+    UniqueConstraint("workspace_id", "key"),
+    _one_of("kind", "reply", "apology", "correction", "escalation", "notice", "shared"),
+    _one_of("state", "waiting", "posting", "posted", "failed", "withdrawn"),
+    Index("ix_posts_open", "id", postgresql_where=text("state IN ('waiting', 'posting')")),
+    Index("ix_posts_place", "workspace_id", "channel", "ts"),
+)
+
+escalations = Table(
+    "escalations",
+    metadata,
+    _id(),
+    _workspace(),
+    Column("key", Text, nullable=False),  # one for what it was asked about
+    _parent("conversation_id", "conversations.id", nullable=True),
+    Column("answer_id", Text),
+    Column("asker_id", Text, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("channel", Text, nullable=False),  # where it was asked
+    Column("thread_ts", Text),
+    Column("private", Boolean, nullable=False, server_default="false"),
+    Column("handed_to", Text, nullable=False),  # the channel it was handed over to
+    Column("state", Text, nullable=False, server_default="waiting"),
+    Column("claimed_by", Text),
+    Column("claimed_at", DateTime(timezone=True)),
+    Column("resolved_by", Text),
+    Column("resolved_at", DateTime(timezone=True)),
+    Column("resolution", Text),
+    _created(),
+    UniqueConstraint("workspace_id", "key"),
+    _one_of("reason", "asked", "nothing_found", "upset"),
+    _one_of("state", "waiting", "claimed", "resolved"),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column(
+        "workspace_id",
+        BigInteger,
+        ForeignKey("workspaces.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("user_id", Text, primary_key=True),
+    Column("minute", DateTime(timezone=True), primary_key=True),
+    Column("messages", Integer, nullable=False, server_default="0"),
+    Column("tokens", BigInteger, nullable=False, server_default="0"),
+    Index("ix_usage_minute", "workspace_id", "minute"),
 )
 
 # --- vocabulary, people who change things, and what they did ------------------------------
