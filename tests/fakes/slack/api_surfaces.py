@@ -1,6 +1,9 @@
 """auth.*, assistant.*, agents.* and views.*: who the app is, and what it shows beside messages."""
 
+import json
 import secrets
+from dataclasses import replace
+from typing import Any
 
 from .checks import check_prompts, check_status, check_view
 from .records import Json, SlackError, View
@@ -9,6 +12,7 @@ from .workspace import DOMAIN, Workspace
 
 SESSION_STATES = ("processing", "active", "suspended", "closed")
 VIEW_SIZE = 250_000  # characters of a view's JSON
+STACK = 3  # modals on top of one another
 
 
 def api_test(_w: Workspace, p: Json) -> Json:
@@ -66,47 +70,77 @@ def set_session(w: Workspace, p: Json) -> Json:
     return {"status": p["status"], "agent_status": p["status"], "title": p.get("title") or ""}
 
 
-def _checked(p: Json) -> Json:
+def _checked(w: Workspace, p: Json, kind: str, view_id: str = "") -> Json:
+    """Return the view with ids for its blocks; `view_id` is the one that it replaces."""
     check_view(p.get("view"))
     view: Json = p["view"]
-    if len(str(view)) > VIEW_SIZE:
+    if view["type"] != kind:
+        raise SlackError("invalid_arguments", f"must be one of {kind} [json-pointer:/view/type]")
+    if len(json.dumps(view)) > VIEW_SIZE:
         raise SlackError("view_too_large")
+    named = _named(w, view.get("external_id"))
+    if named is not None and named.id != view_id:
+        raise SlackError("duplicate_external_id")
     return view | {"blocks": [*with_ids(view["blocks"])]}
 
 
-def _kept(w: Workspace, view_id: str, user: str, body: Json) -> Json:
+def _named(w: Workspace, external_id: Any) -> View | None:
+    named = (view for view in w.views.values() if view.body.get("external_id") == external_id)
+    return next(named, None) if external_id else None
+
+
+def _kept(w: Workspace, view: View) -> Json:
     with w.changed:
-        w.views[view_id] = view = View(view_id, user, secrets.token_hex(6), body)
+        w.views[view.id] = view
         w.changed.notify_all()
     return {"view": view_json(w, view)}
 
 
+def _new_hash() -> str:
+    return secrets.token_hex(6)
+
+
 def open_view(w: Workspace, p: Json) -> Json:
-    """views.open, and views.push alike: a modal for the person behind the trigger."""
-    body = _checked(p)
-    user = w.exchange_trigger(p.get("trigger_id"))
-    return _kept(w, w.new_id("V"), user, body)
+    """views.open: a modal for the person behind the trigger."""
+    body = _checked(w, p, "modal")
+    user = w.exchange_trigger(p.get("trigger_id")).user
+    return _kept(w, View(w.new_id("V"), user, _new_hash(), body))
+
+
+def push_view(w: Workspace, p: Json) -> Json:
+    """views.push: a modal on top of the one in which something was pressed, three at most."""
+    body = _checked(w, p, "modal")
+    trigger = w.exchange_trigger(p.get("trigger_id"))
+    under = w.views.get(trigger.view_id or "")
+    below = (*under.below, under.id) if under and under.type == "modal" else ()
+    if len(below) >= STACK:
+        raise SlackError("push_limit_reached")
+    return _kept(w, View(w.new_id("V"), trigger.user, _new_hash(), body, below))
 
 
 def update_view(w: Workspace, p: Json) -> Json:
     """views.update, by `view_id` or `external_id`; a stale `hash` is refused."""
-    body = _checked(p)
-    by_id = w.views.get(p.get("view_id") or "")
-    named = [v for v in w.views.values() if v.body.get("external_id") == p.get("external_id")]
-    view = by_id or (named[0] if p.get("external_id") and named else None)
+    view = w.views.get(p.get("view_id") or "") or _named(w, p.get("external_id"))
     if view is None:
         raise SlackError("not_found")
+    body = _checked(w, p, view.type, view.id)
+    _check_hash(p, view)
+    return _kept(w, replace(view, hash=_new_hash(), body=body))
+
+
+def _check_hash(p: Json, view: View) -> None:
     if p.get("hash") and p["hash"] != view.hash:
         raise SlackError("hash_conflict")
-    return _kept(w, view.id, view.user, body)
 
 
 def publish_view(w: Workspace, p: Json) -> Json:
-    """views.publish: a person's home tab."""
-    body = _checked(p)
+    """views.publish: a person's home tab; a stale `hash` is refused."""
     user = w.user(p.get("user_id")).id
-    homes = [v.id for v in w.views.values() if v.type == "home" and v.user == user]
-    return _kept(w, homes[0] if homes else w.new_id("V"), user, body)
+    homes = [v for v in w.views.values() if v.type == "home" and v.user == user]
+    home = homes[0] if homes else View(w.new_id("V"), user, "", {})
+    body = _checked(w, p, "home", home.id)
+    _check_hash(p, home)
+    return _kept(w, replace(home, hash=_new_hash(), body=body))
 
 
 METHODS = {
@@ -117,7 +151,7 @@ METHODS = {
     "assistant.threads.setTitle": set_title,
     "agents.sessions.setStatus": set_session,
     "views.open": open_view,
-    "views.push": open_view,
+    "views.push": push_view,
     "views.update": update_view,
     "views.publish": publish_view,
 }

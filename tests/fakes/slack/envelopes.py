@@ -91,7 +91,7 @@ def slash_command(
     }
 
 
-def _interaction(w: Workspace, kind: str, user: User) -> Json:
+def _interaction(w: Workspace, kind: str, user: User, view: View | None = None) -> Json:
     person = {"id": user.id, "username": user.name, "name": user.name, "team_id": user.team_id}
     return {
         "type": kind,
@@ -101,7 +101,7 @@ def _interaction(w: Workspace, kind: str, user: User) -> Json:
         "enterprise": None,
         "is_enterprise_install": False,
         "user": person,
-        "trigger_id": w.new_trigger(user.id),
+        "trigger_id": w.new_trigger(user.id, view.id if view else None),
     }
 
 
@@ -134,7 +134,7 @@ def message_actions(
 
 def view_actions(w: Workspace, action: Json, view: View, user: User) -> Json:
     """Something pressed in a modal or on the home tab."""
-    return _interaction(w, "block_actions", user) | {
+    return _interaction(w, "block_actions", user, view) | {
         "container": {"type": "view", "view_id": view.id},
         "view": view_json(w, view),
         "actions": [action],
@@ -200,7 +200,7 @@ def view_submission(w: Workspace, view: View, user: User, values: Json) -> Json:
             filled = _filled(item, values[item["action_id"]])
             state.setdefault(block_id, {})[item["action_id"]] = filled
     body = {"view": view_json(w, view, state), "response_urls": []}
-    return _interaction(w, "view_submission", user) | body
+    return _interaction(w, "view_submission", user, view) | body
 
 
 def _filled(item: Json, value: Any) -> Json:

@@ -186,14 +186,16 @@ class Trigger:
     """A trigger_id: good for one modal within three seconds."""
 
     user: str
+    view_id: str | None = None  # the modal that was pressed or submitted, if it was one
     made_at: float = field(default_factory=time.monotonic)
     used: bool = False
+    expired: bool = False
 
     def exchange(self) -> str:
         """Use it up and return its person; raises `SlackError` when late or used."""
         if self.used:
             raise SlackError("exchanged_trigger_id")
-        if time.monotonic() - self.made_at > TRIGGER_LIFETIME:
+        if self.expired or time.monotonic() - self.made_at > TRIGGER_LIFETIME:
             raise SlackError("expired_trigger_id")
         self.used = True
         return self.user
@@ -201,12 +203,16 @@ class Trigger:
 
 @dataclass(frozen=True)
 class View:
-    """A modal or a home tab as it stands; `hash` changes with every update."""
+    """A modal or a home tab as it stands; `hash` changes with every update.
+
+    `below` are the ids of the modals under this one, the first that was opened first.
+    """
 
     id: str
     user: str
     hash: str
     body: Json
+    below: tuple[str, ...] = ()
 
     @property
     def type(self) -> str:

@@ -159,8 +159,8 @@ def view_json(workspace: Workspace, view: View, state: Json | None = None) -> Js
         "app_id": workspace.app_id,
         "app_installed_team_id": workspace.team_id,
         "bot_id": workspace.bot_id,
-        "root_view_id": view.id,
-        "previous_view_id": None,
+        "root_view_id": [*view.below, view.id][0],
+        "previous_view_id": view.below[-1] if view.below else None,
         "state": {"values": state or {}},
     }
 

@@ -201,6 +201,19 @@ class SlackServer(People):
         for body in bodies:
             self.courier.deliver("events_api", body)
 
+    def end_streams(self, channel: str | None = None) -> int:
+        """Let the streams that run now die, as after 300 s, and return how many did.
+
+        Their messages stay as they are; the next append or stop is answered with
+        `message_not_in_streaming_state`.
+        """
+        return self.workspace.end_streams(channel)
+
+    def expire_triggers(self) -> None:
+        """Let every trigger_id so far be too old, as three seconds after a press."""
+        for trigger in self.workspace.triggers.values():
+            trigger.expired = True
+
     def send_event(self, event: Json, channel: str | None = None) -> None:
         """Send any other event, whose JSON the test writes itself."""
         place = None if channel is None else self.workspace.channels[channel]

@@ -83,18 +83,19 @@ class Workspace:
             self._last_ts = max(self._last_ts + 1, time.time_ns() // 1000)
             return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
-    def new_trigger(self, user: str) -> str:
-        """Return a trigger_id for something that this person just did."""
+    def new_trigger(self, user: str, view_id: str | None = None) -> str:
+        """Return a trigger_id for something that this person just did, in a modal where named."""
         trigger_id = f"{secrets.randbelow(10**12)}.{self.new_id('')}.{secrets.token_hex(8)}"
-        self.triggers[trigger_id] = Trigger(user)
+        self.triggers[trigger_id] = Trigger(user, view_id)
         return trigger_id
 
-    def exchange_trigger(self, trigger_id: Any) -> str:
-        """Use a trigger_id up and return its person; raises `SlackError`."""
+    def exchange_trigger(self, trigger_id: Any) -> Trigger:
+        """Use a trigger_id up and return it; raises `SlackError`."""
         if trigger_id not in self.triggers:
             raise SlackError("invalid_trigger_id")
         with self.changed:
-            return self.triggers[trigger_id].exchange()
+            self.triggers[trigger_id].exchange()
+            return self.triggers[trigger_id]
 
     def new_response_url(self, channel: str, user: str, message_ts: str | None) -> ResponseUrl:
         """Return a fresh response_url for an interaction."""
@@ -191,10 +192,20 @@ class Workspace:
         """True where a message stood once, even if it is deleted now."""
         return ts in self._messages.get(channel, {})
 
+    def end_streams(self, channel: str | None = None) -> int:
+        """End the streams that run now, in one place or everywhere, and return how many."""
+        with self.changed:
+            places = [*self._messages] if channel is None else [channel]
+            running = [m for place in places for m in self.everything(place) if m.stream]
+            for message in running:
+                self.change(message, stream=None)
+            return len(running)
+
     def _aged(self, message: Message) -> Message:
         """End a stream that outlived its time, as Slack does some 300 s after its start."""
-        age = time.monotonic() - message.stream_started
-        if message.stream is None or age <= self.stream_lifetime:
+        if message.stream is None:
+            return message
+        if time.monotonic() - message.stream_started <= self.stream_lifetime:
             return message
         return self.change(message, stream=None)
 

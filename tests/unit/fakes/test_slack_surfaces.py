@@ -133,6 +133,66 @@ def test_a_home_tab_is_published_per_person(slack: SlackServer, client: WebClien
     assert [v.body["blocks"][0]["text"]["text"] for v in homes] == ["two"]
 
 
+def test_a_trigger_is_good_for_three_seconds(slack: SlackServer, client: WebClient) -> None:
+    """Who comes late is told so; what is pressed after it works."""
+    late = slack.workspace.new_trigger(slack.alice)
+    slack.expire_triggers()
+    assert code(client.views_open, trigger_id=late, view=MODAL) == "expired_trigger_id"
+    assert code(client.views_push, trigger_id=late, view=MODAL) == "expired_trigger_id"
+    assert client.views_open(trigger_id=slack.workspace.new_trigger(slack.alice), view=MODAL)["ok"]
+
+
+FORM = MODAL | {
+    "blocks": [
+        {
+            "type": "actions",
+            "elements": [
+                {
+                    "type": "button",
+                    "action_id": "more",
+                    "text": {"type": "plain_text", "text": "More"},
+                }
+            ],
+        }
+    ]
+}
+
+
+def test_modals_are_stacked_three_high(slack: SlackServer, client: WebClient) -> None:
+    """What is pressed in a modal may push another on it, and names the one below and the root."""
+
+    def press(view_id: str) -> str:
+        slack.view_action(slack.workspace.views[view_id], "more")
+        return str(slack.deliveries[-1].payload["trigger_id"])
+
+    opened = client.views_open(trigger_id=slack.workspace.new_trigger(slack.alice), view=FORM)
+    first = opened["view"]["id"]
+    second = client.views_push(trigger_id=press(first), view=FORM)["view"]
+    third = client.views_push(trigger_id=press(second["id"]), view=FORM)["view"]
+    assert (second["root_view_id"], second["previous_view_id"]) == (first, first)
+    assert (third["root_view_id"], third["previous_view_id"]) == (first, second["id"])
+    fourth = {"trigger_id": press(third["id"]), "view": FORM}
+    assert code(client.views_push, **fourth) == "push_limit_reached"
+
+
+def test_views_keep_to_their_surface_and_name(slack: SlackServer, client: WebClient) -> None:
+    """A modal is no home tab, an external id is given once, and a home's hash goes stale too."""
+    trigger = slack.workspace.new_trigger
+    home: Json = {"type": "home", "blocks": MODAL["blocks"]}
+    publish, update = client.views_publish, client.views_update
+    refused = code(client.views_open, trigger_id=trigger(slack.alice), view=home)
+    assert refused == code(publish, user_id=slack.alice, view=MODAL) == "invalid_arguments"
+    named = MODAL | {"external_id": "why-7"}
+    client.views_open(trigger_id=trigger(slack.alice), view=named)
+    update(external_id="why-7", view=named)
+    again = {"trigger_id": trigger(slack.bob), "view": named}
+    assert code(client.views_open, **again) == "duplicate_external_id"
+    assert code(update, external_id="why-8", view=named) == "not_found"
+    old = publish(user_id=slack.alice, view=home)["view"]["hash"]
+    publish(user_id=slack.alice, view=home, hash=old)
+    assert code(publish, user_id=slack.alice, view=home, hash=old) == "hash_conflict"
+
+
 def test_a_response_url_takes_five_posts(slack: SlackServer) -> None:
     """Ephemeral ones are for the person, in_channel ones for all, and a sixth is refused."""
     made = slack.workspace.new_response_url(slack.general, slack.alice, None)
