@@ -112,9 +112,23 @@ def keep(
                 asked,
                 user_id=question.user_id,
                 event_key=question.event_key,
+                message_key=question.message_key,
             )
-            add_turn(connection, conversation_id, Turn("footnote", answer.text))
-        save_answer(connection, workspace_id, answer, turn_id=turn_id, as_of=question.as_of)
+            add_turn(
+                connection,
+                conversation_id,
+                Turn("footnote", answer.text),
+                message_key=question.message_key,
+            )
+        save_answer(
+            connection,
+            workspace_id,
+            answer,
+            turn_id=turn_id,
+            as_of=question.as_of,
+            user_id=question.user_id,
+            access=question.access,
+        )
 
 
 def failure(question: Question, reference: str) -> tuple[Outcome, str]:

@@ -43,6 +43,9 @@ def route(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
 def _timed(name: str, node: Node) -> Node:
     def run(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
         started = time.perf_counter()
+        progress = state["question"].progress
+        if progress is not None:
+            progress(name)
         update = node(state, runtime)
         timings = state.get("timings", {}) | {name: time.perf_counter() - started}
         return update | {"timings": timings}

@@ -1,6 +1,6 @@
 """What a question brings into the graph, what the nodes hand on, and the tools they share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
@@ -30,7 +30,9 @@ class Question:
     `conversation` is the key under which turns are kept (a Slack thread, a page's session);
     None means nothing is kept beyond the answer. `event_key` names the incoming event, so that
     a second delivery gives the first one's answer. `history` overrides the kept turns.
-    `as_of` asks for what was in force then; None means now.
+    `as_of` asks for what was in force then; None means now. `message_key` is the message's own
+    key, under which its turns can be removed. `language` and `tone` are words for the language
+    model, as a place has them set. `progress` is told the name of each node as it begins.
     """
 
     text: str
@@ -40,6 +42,10 @@ class Question:
     event_key: str | None = None
     history: tuple[Turn, ...] | None = None
     as_of: datetime | None = None
+    message_key: str | None = None
+    language: str | None = None
+    tone: str | None = None
+    progress: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
 
     def cleaned(self) -> "Question":
         """Return the question with texts that can be searched for and kept."""

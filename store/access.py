@@ -6,7 +6,7 @@ has one of them *and* everybody who can see the place has one of them.
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 EVERYONE = "everyone"  # every full member of the workspace
 EXTERNAL = "external"  # guests and people of other organisations
@@ -18,11 +18,32 @@ ROLES = (KNOWLEDGE_ADMIN,)
 
 
 @dataclass(frozen=True)
+class Scope:
+    """The part of the documents that a place answers from: whole sources, and single documents."""
+
+    sources: frozenset[int]
+    documents: frozenset[str]  # keys
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the scope as JSON types."""
+        return {"sources": sorted(self.sources), "documents": sorted(self.documents)}
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> "Scope":
+        """Return what `to_json` gave."""
+        return cls(frozenset(kept["sources"]), frozenset(kept["documents"]))
+
+
+@dataclass(frozen=True)
 class Access:
-    """The principals of the asker and of the place where the answer will be seen."""
+    """The principals of the asker and of the place where the answer will be seen.
+
+    `scope` narrows what the place answers from; None is everything that may be read.
+    """
 
     asker: frozenset[str]
     place: frozenset[str]
+    scope: Scope | None = None
 
 
 MEMBER = frozenset({EVERYONE, EXTERNAL})

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, insert, text
 
 from store import tables
+from store.access import Access
 
 Route = Literal["policy", "small_talk", "human", "out_of_scope", "clarify"]
 Outcome = Literal["answered", "refused", "clarifying", "escalated", "error"]
@@ -121,6 +122,8 @@ def save_answer(
     *,
     turn_id: int | None,
     as_of: datetime | None,
+    user_id: str | None = None,
+    access: Access | None = None,
 ) -> None:
     """Insert an answer with its claims and citations."""
     connection.execute(
@@ -138,6 +141,10 @@ def save_answer(
             as_of=as_of,
             seconds=answer.seconds,
             trace=answer.trace,
+            user_id=user_id,
+            asker=sorted(access.asker) if access else [],
+            place=sorted(access.place) if access else [],
+            scope=access.scope.to_json() if access and access.scope else None,
         )
     )
     for ordinal, claim in enumerate(answer.claims):

@@ -48,15 +48,18 @@ def serialised(engine: Engine, conversation_id: int) -> Iterator[None]:
         yield
 
 
-def read_turns(engine: Engine, conversation_id: int) -> tuple[Turn, ...]:
-    """Return the last turns, oldest first."""
+def read_turns(
+    engine: Engine, conversation_id: int, before: int | None = None
+) -> tuple[Turn, ...]:
+    """Return the last turns, oldest first; with `before`, those that came before that turn."""
     with engine.connect() as connection:
         rows = connection.execute(
             text(
                 "SELECT role, text FROM turns WHERE conversation_id = :id"
+                " AND (CAST(:before AS bigint) IS NULL OR id < :before)"
                 " ORDER BY id DESC LIMIT :limit"
             ),
-            {"id": conversation_id, "limit": HISTORY_TURNS},
+            {"id": conversation_id, "limit": HISTORY_TURNS, "before": before},
         ).all()
     return tuple(Turn(row.role, row.text) for row in reversed(rows))
 
@@ -80,13 +83,14 @@ def add_turn(
     *,
     user_id: str | None = None,
     event_key: str | None = None,
+    message_key: str | None = None,
 ) -> int:
     """Append a turn and return its id."""
     return int(
         connection.execute(
             text(
-                "INSERT INTO turns (conversation_id, role, text, user_id, event_key)"
-                " VALUES (:id, :role, :text, :user_id, :event_key) RETURNING id"
+                "INSERT INTO turns (conversation_id, role, text, user_id, event_key, message_key)"
+                " VALUES (:id, :role, :text, :user_id, :event_key, :message_key) RETURNING id"
             ),
             {
                 "id": conversation_id,
@@ -94,6 +98,7 @@ def add_turn(
                 "text": turn.text,
                 "user_id": user_id,
                 "event_key": event_key,
+                "message_key": message_key,
             },
         ).scalar_one()
     )

@@ -301,6 +301,7 @@ turns = Table(
     Column("text", Text, nullable=False),
     Column("user_id", Text),
     Column("event_key", Text),  # the incoming event, so that a second delivery is seen
+    Column("message_key", Text, index=True),  # of the message it is, or answers
     _created(),
     UniqueConstraint("conversation_id", "event_key"),
     _one_of("role", "asker", "footnote"),

@@ -339,6 +339,8 @@ def upgrade() -> None:
         ["workspace_id", "user_id", "created_at"],
         unique=False,
     )
+    op.add_column("turns", sa.Column("message_key", sa.Text(), nullable=True))
+    op.create_index(op.f("ix_turns_message_key"), "turns", ["message_key"], unique=False)
     op.add_column("citations", sa.Column("checked_version_id", sa.BigInteger(), nullable=True))
     op.add_column("conversations", sa.Column("left_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("feedback", sa.Column("better", sa.Text(), nullable=True))
@@ -363,6 +365,8 @@ def downgrade() -> None:
     op.drop_column("feedback", "updated_at")
     op.drop_column("feedback", "better")
     op.drop_column("conversations", "left_at")
+    op.drop_index(op.f("ix_turns_message_key"), table_name="turns")
+    op.drop_column("turns", "message_key")
     op.drop_column("citations", "checked_version_id")
     op.drop_index("ix_answers_user_id_created_at", table_name="answers")
     op.drop_column("answers", "superseded_at")
