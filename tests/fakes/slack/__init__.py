@@ -4,6 +4,7 @@ from .delivery import Delivery
 from .people import Interaction
 from .records import Call, Channel, Message, NotSeenError, SharedFile, SlackError, User, View
 from .server import SLACK_RATE_LIMITS, SlackServer
+from .signed_http import HttpAnswer
 from .web import RateLimit
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Call",
     "Channel",
     "Delivery",
+    "HttpAnswer",
     "Interaction",
     "Message",
     "NotSeenError",

@@ -28,6 +28,7 @@ class Attempt:
     reason: str
     sent_at: float | None = None
     acked_at: float | None = None
+    status: int | None = None  # of the answer, over HTTP
 
     @property
     def ack_ms(self) -> float | None:
@@ -73,14 +74,14 @@ class Delivery:
         self.acknowledged.set()
 
 
-Acknowledge = Callable[[Json | None], None]
+Failed = Callable[[str, bool], None]  # the reason, and whether to try no more
 
 
 class Transport(Protocol):
-    """Carries one attempt to the app: Socket Mode now, signed HTTP requests when there are any."""
+    """Carries one attempt to the app: Socket Mode, or signed HTTP requests."""
 
-    def send(self, delivery: Delivery, attempt: Attempt) -> bool:
-        """Send it, or return False where no app listens; acknowledge when the app does."""
+    def send(self, delivery: Delivery, attempt: Attempt, failed: Failed) -> None:
+        """Send it; acknowledge it when the app does, and call `failed` when it does not."""
         ...  # pragma: no cover
 
 
@@ -88,21 +89,12 @@ class Courier:
     """Sends payloads through a transport until they are acknowledged or given up."""
 
     def __init__(
-        self, transport: Transport, ack_deadline: float, retry_delays: Sequence[float]
+        self, transport: Transport, alarms: "Alarms", retry_delays: Sequence[float]
     ) -> None:
-        self._transport = transport
-        self._ack_deadline = ack_deadline
+        self.transport = transport
         self._retry_delays = retry_delays
-        self._alarms = Alarms()
+        self._alarms = alarms
         self.deliveries: list[Delivery] = []
-
-    def start(self) -> None:
-        """Begin to watch the deadlines."""
-        self._alarms.start()
-
-    def stop(self) -> None:
-        """Watch no more."""
-        self._alarms.stop()
 
     def deliver(self, kind: Kind, payload: Json, repeats: int = 0) -> Delivery:
         """Send a payload; `repeats` times more, as Slack does when an acknowledgement is lost."""
@@ -110,31 +102,35 @@ class Courier:
         self.deliveries.append(delivery)
         self._attempt(delivery, 0, "")
         for number in range(1, repeats + 1):
-            self._send(delivery, Attempt(number, "timeout"))
+            self._send(delivery, Attempt(number, "timeout"), _unwatched)
         return delivery
 
-    def _send(self, delivery: Delivery, attempt: Attempt) -> bool:
+    def _send(self, delivery: Delivery, attempt: Attempt, failed: Failed) -> None:
         delivery.attempts.append(attempt)
-        return self._transport.send(delivery, attempt)
+        self.transport.send(delivery, attempt, failed)
 
     def _attempt(self, delivery: Delivery, number: int, reason: str) -> None:
         if delivery.acknowledged.is_set():
             return
-        if self._send(delivery, Attempt(number, reason)):
-            wait, failure = self._ack_deadline, "timeout"
-        else:
-            wait, failure = 0.0, "connection_failed"
-        self._alarms.after(wait, lambda: self._overdue(delivery, number, failure))
 
-    def _overdue(self, delivery: Delivery, number: int, failure: str) -> None:
+        def failed(why: str, final: bool) -> None:
+            self._failed(delivery, number, why, final)
+
+        self._send(delivery, Attempt(number, reason), failed)
+
+    def _failed(self, delivery: Delivery, number: int, reason: str, final: bool) -> None:
         if delivery.acknowledged.is_set():
             return
-        if delivery.kind != "events_api" or number >= len(self._retry_delays):
+        once = delivery.kind != "events_api"
+        if once or final or number >= len(self._retry_delays):
             delivery.gave_up = True
             return
-        again = number + 1
         delay = self._retry_delays[number]
-        self._alarms.after(delay, lambda: self._attempt(delivery, again, failure))
+        self._alarms.after(delay, lambda: self._attempt(delivery, number + 1, reason))
+
+
+def _unwatched(_reason: str, _final: bool) -> None:
+    """What becomes of a mere repetition matters to nobody."""
 
 
 class Alarms:

@@ -1,6 +1,7 @@
 """A Slack of one's own: what the real bot process talks to in acceptance tests."""
 
 import random
+import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -11,9 +12,10 @@ from tests.fakes.faults import Fault
 from tests.fakes.local_http import LocalServer
 
 from . import envelopes
-from .delivery import ACK_DEADLINE, RETRY_DELAYS, Courier, Delivery
+from .delivery import ACK_DEADLINE, RETRY_DELAYS, Alarms, Courier, Delivery, Kind
 from .people import WAIT, People
 from .records import Call, Channel, ChannelKind, Json, Message, NotSeenError, User, UserGroup, View
+from .signed_http import EVENTS_PATH, Forgery, HttpAnswer, SignedHttp
 from .socket_mode import Goodbye, SocketMode
 from .web import RateLimit, WebApi
 from .workspace import Workspace
@@ -41,6 +43,9 @@ class SlackServer(People):
     `events` are the subscriptions of the app's manifest (`app_mention`, `message.im`, …), None
     for all. `scopes` are what the app was granted, None to check none. `rate_limits` are kept
     only for the methods named.
+
+    Without `http_app` events go out by Socket Mode; with it they are posted to that address
+    (`http://127.0.0.1:3000`), signed with `signing_secret` (made up where none is given).
     """
 
     def __init__(
@@ -52,11 +57,17 @@ class SlackServer(People):
         scopes: Iterable[str] | None = None,
         rate_limits: Mapping[str, RateLimit] | None = None,
         stream_lifetime: float = STREAM_LIFETIME,
+        http_app: str | None = None,
+        signing_secret: str | None = None,
     ) -> None:
         self.workspace = Workspace(scopes, stream_lifetime)
         self.workspace.emit = self._emit
-        self.socket_mode = SocketMode(self.workspace)
-        self.courier = Courier(self.socket_mode, ack_deadline, retry_delays)
+        self.signing_secret = signing_secret or secrets.token_hex(16)
+        self._ack_deadline = ack_deadline
+        self._alarms = Alarms()
+        self.socket_mode = SocketMode(self.workspace, self._alarms, ack_deadline)
+        self.courier = Courier(self.socket_mode, self._alarms, retry_delays)
+        self._signed_http: SignedHttp | None = None
         self._web = WebApi(self.workspace, rate_limits or {})
         self._web.methods["apps.connections.open"] = self.socket_mode.open_connection
         self._http = LocalServer(self._web.route)
@@ -66,14 +77,17 @@ class SlackServer(People):
         self._repeats: list[int] = []
         self._held: list[Json] | None = None
         self._running = ExitStack()
+        if http_app is not None:
+            self.deliver_over_http(http_app)
         self.alice = self.add_user("alice").id
         self.bob = self.add_user("bob").id
         self.general = self.add_channel("general", [self.alice, self.bob]).id
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self.courier.start()
-            stack.callback(self.courier.stop)
+            stack.callback(self.deliver_over_socket)
+            self._alarms.start()
+            stack.callback(self._alarms.stop)
             self.socket_mode.start()
             stack.callback(self.socket_mode.stop)
             stack.enter_context(self._http)
@@ -230,6 +244,55 @@ class SlackServer(People):
     def cut_connections(self) -> None:
         """Break the app's WebSockets without a word."""
         self.socket_mode.cut_all()
+
+    # -- signed HTTP ---------------------------------------------------------------------
+
+    def deliver_over_http(
+        self, base_url: str, signing_secret: str | None = None, path: str = EVENTS_PATH
+    ) -> None:
+        """Post what happens from now on to `base_url` + `path`, signed, instead of Socket Mode.
+
+        Events come as JSON, commands and interactions as forms; the answer with status 200 is
+        the acknowledgement, and its body what a command or modal is answered with.
+        """
+        self.deliver_over_socket()
+        self.signing_secret = signing_secret or self.signing_secret
+        self._signed_http = SignedHttp(base_url, self.signing_secret, self._ack_deadline, path)
+        self.courier.transport = self._signed_http
+
+    def deliver_over_socket(self) -> None:
+        """Send what happens from now on by Socket Mode."""
+        self.courier.transport = self.socket_mode
+        if self._signed_http is not None:
+            self._signed_http.stop()
+            self._signed_http = None
+
+    def forge(
+        self, how: Forgery, payload: Json | None = None, kind: Kind = "events_api"
+    ) -> HttpAnswer:
+        """Post one request as an impostor would and return the answer; nothing is recorded.
+
+        `how`: "unsigned", "altered" after it was signed, "stale" (six minutes old), "future",
+        "wrong_secret", or "honest". Without a `payload` alice mentions the bot in `general`.
+        Raises `OSError` where nobody answers.
+        """
+        assert self._signed_http is not None, "call deliver_over_http first"
+        return self._signed_http.forge(kind, payload or self._mention(), how)
+
+    def _mention(self) -> Json:
+        w = self.workspace
+        said = Message(self.general, w.next_ts(), self.alice, self.mention("are you there?"))
+        event = envelopes.mention_event(w, said)
+        return envelopes.event_callback(w, event, w.channels[self.general])
+
+    def verify_url(self) -> None:
+        """Ask the app to prove that its address is its own; raises `NotSeenError` if it fails."""
+        challenge = secrets.token_hex(16)
+        body = {"type": "url_verification", "challenge": challenge}
+        answer = self.forge("honest", body | {"token": envelopes.VERIFICATION_TOKEN})
+        said = answer.body.decode(errors="replace")
+        if not answer.accepted or challenge not in said:
+            raise NotSeenError(f"not verified: {answer.status} {said}")
 
     # -- what came in from the app -------------------------------------------------------
 

@@ -19,7 +19,7 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from tests.fakes.local_http import LOOPBACK
 
-from .delivery import Attempt, Delivery
+from .delivery import Alarms, Attempt, Delivery, Failed
 from .records import Json
 from .workspace import Workspace
 
@@ -72,8 +72,10 @@ class Link:
 class SocketMode:
     """Accepts the app's connections and spreads what is sent over them in turn."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, alarms: Alarms, ack_deadline: float) -> None:
         self._workspace = workspace
+        self._alarms = alarms
+        self._ack_deadline = ack_deadline
         self._tickets: set[str] = set()
         self._links: list[Link] = []
         self._turn = itertools.count()
@@ -153,16 +155,17 @@ class SocketMode:
             "connection_info": {"app_id": self._workspace.app_id},
         }
 
-    def send(self, delivery: Delivery, attempt: Attempt) -> bool:
-        """Send one attempt over the next connection in turn; False where there is none."""
+    def send(self, delivery: Delivery, attempt: Attempt, failed: Failed) -> None:
+        """Send one attempt over the next connection in turn."""
         links = self.links
         if not links:
-            return False
+            failed("connection_failed", False)
+            return
         link = links[next(self._turn) % len(links)]
         frame = self._envelope(delivery, attempt)
         link.sent[frame["envelope_id"]] = (delivery, attempt)
         link.outgoing.put(frame)
-        return True
+        self._alarms.after(self._ack_deadline, lambda: failed("timeout", False))
 
     @staticmethod
     def _envelope(delivery: Delivery, attempt: Attempt) -> Json:
