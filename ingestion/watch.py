@@ -169,7 +169,10 @@ def _take(
 
 
 def _submit(engine: Engine, source: Source, item: Item, sha256: str) -> int:
-    """Keep an item's file with its job, and how the item stands, in one transaction."""
+    """Keep an item's file with its job, and how the item stands, in one transaction.
+
+    Who may read it is the source's to say when the job is done.
+    """
     name = f"{source.name}/{printable(item.name)}"
     file = File(name, media_type(name), item.data)
     sender = Sender(author=f"source {source.name}", source_id=source.id, item=item.key)
@@ -186,7 +189,6 @@ def _submit(engine: Engine, source: Source, item: Item, sha256: str) -> int:
             connection,
             source.workspace_id,
             file,
-            source.audience,
             given=Given(link=item.link),
             sender=sender,
         )

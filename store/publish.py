@@ -108,9 +108,10 @@ def publish(
     """Publish what was read from a file as its document's next version, unless it reads the same.
 
     `vectors` holds one row for each chunk hash that had no vector yet. `audience` replaces the
-    document's principals; None keeps them, and a new document gets its origin's. Without a date
-    of its own a version is in force from when its file came, so that of two files the later
-    sent wins, whichever is published first.
+    document's principals; None keeps them, and a new document gets its origin's. What was found
+    in a watched source has that source's audience as it is now, whatever it was when the file
+    was found. Without a date of its own a version is in force from when its file came, so that
+    of two files the later sent wins, whichever is published first.
 
     Raises DatesError where it ends before it begins, WatchedDocumentError where the document is
     another source's, SpaceChangedError where `space` is no longer the active one.
@@ -120,6 +121,8 @@ def publish(
         _require_active(connection, space)
         received = origin.received_at or datetime.now(UTC)
         key = document.document_key or file.name
+        if origin.source_id is not None:
+            audience = _source_audience(connection, origin.source_id)
         before = _before(connection, workspace_id, key, audience, origin, received)
         document_id = _ensure_document(connection, workspace_id, key, audience, origin, received)
         same = _same_version(connection, document_id, document, received)
@@ -177,6 +180,15 @@ def _require_active(connection: Connection, space: EmbeddingSpace) -> None:
         raise SpaceChangedError(
             f"The documents are no longer embedded with {space.model}; ingest the file again."
         )
+
+
+def _source_audience(connection: Connection, source_id: int) -> list[str]:
+    """Return who may read what a source holds; nobody changes it before this transaction ends."""
+    return list(
+        connection.execute(
+            text("SELECT audience FROM sources WHERE id = :id FOR SHARE"), {"id": source_id}
+        ).scalar_one()
+    )
 
 
 def _replaced(connection: Connection, version_id: int) -> int | None:

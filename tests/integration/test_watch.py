@@ -11,7 +11,7 @@ from ingestion.ingest import Ingester
 from ingestion.jobs import run_file_job
 from ingestion.sources import Failure, Found, Item, Seen, SourceError, Unchanged
 from ingestion.watch import EmptiedSourceError, look, run_sync_job, submit_sync
-from store.access import OPERATOR_ACCESS
+from store.access import OPERATOR_ACCESS, Access
 from store.audit import read_audit
 from store.jobs import find_job
 from store.search import versions_in_force
@@ -240,3 +240,22 @@ def test_a_source_can_rest_change_and_go(ingester: Ingester, source: Source) -> 
     assert list(in_force(ingester)) == ["handbook/pay.md"]
     assert remove_source(engine, again, "U1", keep_documents=True) == 0
     assert list(in_force(ingester)) == ["handbook/pay.md"]
+
+
+def test_an_audience_that_changes_while_files_wait_counts(
+    ingester: Ingester, source: Source
+) -> None:
+    """What was found for everyone and is published after the change is read by the new few."""
+    engine, everyone = ingester.engine, OPERATOR_ACCESS
+    shelf = Shelf({"pay.md": "Monthly."})
+    sync(ingester, source, shelf)
+    shelf.files = {"pay.md": "Weekly, from now on.", "board.md": "Secret."}
+    waiting = look(engine, source, shelf).jobs
+    change_source(engine, source, "U1", every=None, audience=["group:HR"], owner="U1", trust=0)
+    for job_id in waiting:
+        run_file_job(ingester, job_id)
+
+    assert in_force(ingester) == {}
+    few = Access(everyone.asker | {"group:HR"}, everyone.place | {"group:HR"})
+    found = versions_in_force(engine, ingester.workspace_id, few, datetime.now(UTC))
+    assert [v.text for v in found] == ["Secret.", "Weekly, from now on."]
