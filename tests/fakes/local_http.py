@@ -4,6 +4,7 @@ Every answer leaves in one write (Nagle's algorithm would otherwise add 40 ms to
 route may hang up without answering or cut a streamed answer in the middle.
 """
 
+import base64
 import contextlib
 import json
 import socket
@@ -46,6 +47,15 @@ class Request:
         """The token of an `Authorization: Bearer` header."""
         scheme, _, token = (self.headers["authorization"] or "").partition(" ")
         return token.strip() if scheme.lower() == "bearer" else None
+
+    @property
+    def basic(self) -> tuple[str, str] | None:
+        """The name and the password of an `Authorization: Basic` header."""
+        scheme, _, given = (self.headers["authorization"] or "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        name, _, password = base64.b64decode(given.strip()).decode().partition(":")
+        return name, password
 
     def json(self) -> Any:
         """The body as JSON; raises `ValueError` where it is not."""

@@ -5,6 +5,7 @@ from .people import Interaction
 from .records import Call, Channel, Message, NotSeenError, SharedFile, SlackError, User, View
 from .server import SLACK_RATE_LIMITS, SlackServer
 from .signed_http import HttpAnswer
+from .team import Team
 from .web import RateLimit
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "SharedFile",
     "SlackError",
     "SlackServer",
+    "Team",
     "User",
     "View",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from .checks import check_prompts, check_status, check_view
 from .records import Json, SlackError, View
 from .rendering import view_json, with_ids
-from .workspace import DOMAIN, Workspace
+from .workspace import Workspace
 
 SESSION_STATES = ("processing", "active", "suspended", "closed")
 VIEW_SIZE = 250_000  # characters of a view's JSON
@@ -23,8 +23,8 @@ def api_test(_w: Workspace, p: Json) -> Json:
 def auth_test(w: Workspace, _p: Json) -> Json:
     """auth.test."""
     return {
-        "url": f"https://{DOMAIN}.slack.com/",
-        "team": DOMAIN.title(),
+        "url": f"{w.address}/",
+        "team": w.name.title(),
         "user": w.users[w.bot_user].name,
         "team_id": w.team_id,
         "user_id": w.bot_user,

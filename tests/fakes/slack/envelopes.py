@@ -5,7 +5,7 @@ from typing import Any
 
 from .records import Channel, Json, Message, NotSeenError, ResponseUrl, User, View
 from .rendering import elements_of, message_json, rich_text, view_json
-from .workspace import DOMAIN, Workspace
+from .workspace import Workspace
 
 VERIFICATION_TOKEN = "deprecated"  # Slack still sends one; nothing may rely on it
 CHANNEL_NAMES = {"im": "directmessage", "group": "privategroup", "mpim": "mpdm"}
@@ -14,7 +14,8 @@ CHANNEL_NAMES = {"im": "directmessage", "group": "privategroup", "mpim": "mpdm"}
 def event_callback(w: Workspace, event: Json, place: Channel | None) -> Json:
     """The body around an Events API event; every call makes a new event id."""
     shared = place is not None and place.is_ext_shared
-    return {
+    authorised = {"authorizations": [_authorization(w)]} if w.installed else {}
+    return authorised | {
         "token": VERIFICATION_TOKEN,
         "team_id": w.team_id,
         "context_team_id": w.team_id,
@@ -24,7 +25,6 @@ def event_callback(w: Workspace, event: Json, place: Channel | None) -> Json:
         "type": "event_callback",
         "event_id": w.new_id("Ev"),
         "event_time": int(time.time()),
-        "authorizations": [_authorization(w)],
         "is_ext_shared_channel": shared,
         "event_context": f"4-{event['type']}",
     }
@@ -48,7 +48,7 @@ def message_event(w: Workspace, message: Message) -> Json:
     if not message.by_app and not message.blocks:
         body["blocks"] = [rich_text(message.text)]
     if message.thread_ts and message.thread_ts != message.ts:
-        root = next(iter(w.history(channel.id, message.thread_ts)), None)
+        root = w.first(channel.id, message.thread_ts)
         body["parent_user_id"] = root.user if root else message.user
     return body | _foreign(w, message)
 
@@ -77,7 +77,7 @@ def slash_command(
     return {
         "token": VERIFICATION_TOKEN,
         "team_id": w.team_id,
-        "team_domain": DOMAIN,
+        "team_domain": w.name,
         "channel_id": channel.id,
         "channel_name": CHANNEL_NAMES.get(channel.kind, channel.name),
         "user_id": user.id,
@@ -97,7 +97,7 @@ def _interaction(w: Workspace, kind: str, user: User, view: View | None = None) 
         "type": kind,
         "token": VERIFICATION_TOKEN,
         "api_app_id": w.app_id,
-        "team": {"id": w.team_id, "domain": DOMAIN},
+        "team": {"id": w.team_id, "domain": w.name},
         "enterprise": None,
         "is_enterprise_install": False,
         "user": person,

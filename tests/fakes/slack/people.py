@@ -89,9 +89,10 @@ class People:
         subtype = "file_share" if files else None
         message = Message(channel, w.next_ts(), w.user(user).id, text, thread_ts, files=files)
         message = w.change(message, **({"subtype": subtype} | extra))
-        if f"<@{w.bot_user}>" in text and place.kind != "im":
-            w.emit(envelopes.mention_event(w, message), place)
-        w.emit(envelopes.message_event(w, message), place)
+        app = w.hearing(channel, text)
+        if f"<@{app.bot_user}>" in text and place.kind != "im":
+            app.emit(envelopes.mention_event(app, message), place)
+        app.emit(envelopes.message_event(app, message), place)
         return message.ts
 
     def edit(self, channel: str, ts: str, text: str) -> None:
@@ -99,13 +100,13 @@ class People:
         before = self.workspace.message(channel, ts)
         edited = self.workspace.next_ts()
         after = self.workspace.change(before, text=text, edited_ts=edited)
-        self._tell(channel, changed_event(self.workspace, before, after))
+        self._tell(channel, changed_event(self.workspace.hearing(channel), before, after))
 
     def delete(self, channel: str, ts: str) -> None:
         """Delete a message."""
         before = self.workspace.message(channel, ts)
         self.workspace.change(before, deleted=True)
-        self._tell(channel, deleted_event(self.workspace, before))
+        self._tell(channel, deleted_event(self.workspace.hearing(channel), before))
 
     def react(self, channel: str, ts: str, user: str, name: str) -> None:
         """Add a reaction as a person."""
@@ -155,7 +156,8 @@ class People:
             details,
             told_whole,
         )
-        w.files[file.id] = file
+        for workspace in w.world.sharing(channel):
+            workspace.files[file.id] = file
         return file
 
     def share(
@@ -175,8 +177,9 @@ class People:
 
     def delete_file(self, file: SharedFile) -> None:
         """Delete a file; its messages stay without it."""
-        w = self.workspace
-        w.files[file.id] = replace(w.files[file.id], deleted=True)
+        gone = replace(self.workspace.files[file.id], deleted=True)
+        for workspace in self.workspace.world.sharing(file.channel):
+            workspace.files[file.id] = gone
 
     def pin(self, channel: str, ts: str) -> None:
         """Pin a message to its channel."""
@@ -200,7 +203,7 @@ class People:
         self._tell(place.id, opened)
 
     def _tell(self, channel: str, event: Json) -> None:
-        w = self.workspace
+        w = self.workspace.hearing(channel)
         w.emit({"event_ts": w.next_ts(), **event}, w.channels[channel])
 
     # -- interactions ----------------------------------------------------------------------

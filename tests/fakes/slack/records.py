@@ -145,6 +145,7 @@ class Call:
     at: float  # time.monotonic(), when it arrived
     status: int
     answer: Json
+    team_id: str = ""  # the workspace whose token it came with, "" where it had none that is good
 
     @property
     def error(self) -> str | None:
@@ -171,6 +172,7 @@ class ResponseUrl:
     channel: str
     user: str
     message_ts: str | None
+    team_id: str
     made_at: float = field(default_factory=time.monotonic)
     posts: list[ResponsePost] = field(default_factory=list)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .records import Channel, Json, Message, SharedFile, User, View
-from .workspace import DOMAIN, Workspace
+from .workspace import Workspace
 
 USER_MENTION = re.compile(r"<@([A-Z0-9]+)>")
 
@@ -50,6 +50,10 @@ def channel_json(workspace: Workspace, channel: Channel) -> Json:
         "is_org_shared": False,
         "context_team_id": workspace.team_id,
     }
+    if channel.is_ext_shared:
+        teams = {workspace.users[id].team_id for id in channel.members if id in workspace.users}
+        body |= {"shared_team_ids": sorted(teams), "is_pending_ext_shared": False}
+        body["connected_team_ids"] = sorted(teams - {workspace.team_id})
     if channel.kind == "im":
         return body | {"user": min(channel.members - {workspace.bot_user})}
     member = workspace.bot_user in channel.members
@@ -67,7 +71,8 @@ def message_json(workspace: Workspace, message: Message, *, with_metadata: bool 
         "blocks": [*message.blocks],
     }
     if message.by_app:
-        body |= {"bot_id": workspace.bot_id, "app_id": workspace.app_id}
+        bot_id = workspace.world.bot_ids.get(message.user, workspace.bot_id)
+        body |= {"bot_id": bot_id, "app_id": workspace.app_id}
     else:
         body["client_msg_id"] = f"{message.ts.replace('.', '-')}-{message.user.lower()}"
     body |= {key: value for key, value in _rest(workspace, message).items() if value}
@@ -142,7 +147,7 @@ def file_json(workspace: Workspace, file: SharedFile) -> Json:
         "is_external": False,
         "url_private": f"{address}/{file.name}",
         "url_private_download": f"{address}/download/{file.name}",
-        "permalink": f"https://{DOMAIN}.slack.com/files/{file.user}/{file.id}/{file.name}",
+        "permalink": f"{workspace.address}/files/{file.user}/{file.id}/{file.name}",
         **file.details,
     }
 

@@ -2,24 +2,26 @@
 
 import random
 import secrets
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 from tests.fakes.faults import Fault
 from tests.fakes.local_http import LocalServer
 
 from . import envelopes
+from .api_oauth import AUTHORIZE_PATH
 from .delivery import ACK_DEADLINE, RETRY_DELAYS, Alarms, Courier, Delivery, Kind
-from .people import WAIT, People
-from .records import Call, Channel, ChannelKind, Json, Message, NotSeenError, User, UserGroup, View
+from .people import WAIT
+from .records import Call, Channel, Json, Message, NotSeenError
 from .signed_http import EVENTS_PATH, Forgery, HttpAnswer, SignedHttp
 from .socket_mode import Goodbye, SocketMode
+from .team import Team
 from .web import RateLimit, WebApi
 from .workspace import Workspace
+from .world import World
 
+LEAVING = ("app_uninstalled", "tokens_revoked")  # told to an app that is not there any more
 STREAM_LIFETIME = 300.0  # seconds; reported by people whose longer streams died
 
 # The tiers that docs.slack.dev gives: pass these, or stricter ones, as `rate_limits`.
@@ -34,8 +36,8 @@ SLACK_RATE_LIMITS = {
 }
 
 
-class SlackServer(People):
-    """A local Slack: Web API over HTTP, Socket Mode over a WebSocket, one workspace, one app.
+class SlackServer(Team):
+    """A local Slack: Web API over HTTP, Socket Mode over a WebSocket, one app, one workspace.
 
     It starts with a public channel (`general`), and `alice` and `bob` in it with the bot.
 
@@ -60,28 +62,29 @@ class SlackServer(People):
         http_app: str | None = None,
         signing_secret: str | None = None,
     ) -> None:
-        self.workspace = Workspace(scopes, stream_lifetime)
-        self.workspace.emit = self._emit
+        self.world = World()
+        self._scopes, self._stream_lifetime = scopes, stream_lifetime
+        workspace = self._new_workspace("acme")
+        self.world.heard = self._heard
         self.signing_secret = signing_secret or secrets.token_hex(16)
         self._ack_deadline = ack_deadline
         self._alarms = Alarms()
-        self.socket_mode = SocketMode(self.workspace, self._alarms, ack_deadline)
-        self.courier = Courier(self.socket_mode, self._alarms, retry_delays)
+        self.socket_mode = SocketMode(workspace, self._alarms, ack_deadline)
+        courier = Courier(self.socket_mode, self._alarms, retry_delays)
         self._signed_http: SignedHttp | None = None
-        self._web = WebApi(self.workspace, rate_limits or {})
+        self._web = WebApi(self.world, rate_limits or {})
         self._web.methods["apps.connections.open"] = self.socket_mode.open_connection
         self._http = LocalServer(self._web.route)
         self._web.closing = self._http.closing
-        self.workspace.origin = self._http.origin
+        self.world.origin = self._http.origin
         self._events = None if events is None else frozenset(events)
         self._repeats: list[int] = []
         self._held: list[Json] | None = None
         self._running = ExitStack()
+        super().__init__(workspace, courier)
+        self.teams: dict[str, Team] = {self.team_id: self}
         if http_app is not None:
             self.deliver_over_http(http_app)
-        self.alice = self.add_user("alice").id
-        self.bob = self.add_user("bob").id
-        self.general = self.add_channel("general", [self.alice, self.bob]).id
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -102,69 +105,44 @@ class SlackServer(People):
     @property
     def url(self) -> str:
         """The base address of the Web API, for `SLACK_API_URL`."""
-        return f"{self.workspace.origin}/api/"
-
-    @property
-    def bot_token(self) -> str:
-        """The token that the Web API takes."""
-        return self.workspace.bot_token
+        return f"{self.world.origin}/api/"
 
     @property
     def app_token(self) -> str:
         """The token that opens Socket Mode."""
-        return self.workspace.app_token
+        return self.world.app_token
 
     @property
-    def bot_user(self) -> str:
-        """The bot's user id."""
-        return self.workspace.bot_user
+    def client_id(self) -> str:
+        """The app's client id, for OAuth."""
+        return self.world.client_id
 
-    def mention(self, text: str) -> str:
-        """Return the text with a mention of the bot before it."""
-        return f"<@{self.bot_user}> {text}"
+    @property
+    def client_secret(self) -> str:
+        """The app's client secret, for OAuth."""
+        return self.world.client_secret
 
-    # -- the workspace -------------------------------------------------------------------
+    @property
+    def authorize_url(self) -> str:
+        """The page that starts an installation; here it sends the browser straight back."""
+        return self.world.origin + AUTHORIZE_PATH
 
-    def add_user(self, name: str, **details: Any) -> User:
-        """Let a person be known; `details` are fields of `User`, such as `is_restricted`."""
-        w = self.workspace
-        details = {"email": f"{name}@acme.example", "team_id": w.team_id} | details
-        return w.add_user(User(w.new_id("U"), name, **details))
+    # -- workspaces ----------------------------------------------------------------------
 
-    def add_channel(
-        self,
-        name: str,
-        members: Iterable[str] = (),
-        kind: ChannelKind = "channel",
-        *,
-        with_bot: bool = True,
-        **details: Any,
-    ) -> Channel:
-        """Open a channel with these people in it, and the bot."""
-        w = self.workspace
-        people = frozenset([*members, *([w.bot_user] if with_bot else [])])
-        channel_id = w.new_id("C" if kind == "channel" else "G")
-        return w.add_channel(Channel(channel_id, name, kind, people, **details))
+    def add_workspace(self, name: str, *, installed: bool = True) -> Team:
+        """Make another workspace: people, places, ids and a bot's token of its own.
 
-    def join(self, channel: str, *users: str) -> None:
-        """Let people into a channel."""
-        place = self.workspace.channels[channel]
-        self.workspace.add_channel(replace(place, members=place.members.union(users)))
+        `installed=False` leaves the app out until somebody installs it by OAuth. What happens
+        in it comes to the app over the same connections.
+        """
+        workspace = self._new_workspace(name)
+        workspace.installed = installed
+        team = Team(workspace, self.courier)
+        self.teams[team.team_id] = team
+        return team
 
-    def leave(self, channel: str, *users: str) -> None:
-        """Take people out of a channel."""
-        place = self.workspace.channels[channel]
-        self.workspace.add_channel(replace(place, members=place.members.difference(users)))
-
-    def add_group(self, handle: str, users: Iterable[str]) -> UserGroup:
-        """Make a user group."""
-        group = UserGroup(self.workspace.new_id("S"), handle, tuple(users))
-        self.workspace.groups[group.id] = group
-        return group
-
-    def dm(self, user: str) -> str:
-        """Return the channel id of a person's direct messages with the bot."""
-        return self.workspace.direct_channel([user]).id
+    def _new_workspace(self, name: str) -> Workspace:
+        return Workspace(self.world, name, self._scopes, self._stream_lifetime)
 
     # -- what went out to the app --------------------------------------------------------
 
@@ -177,18 +155,20 @@ class SlackServer(People):
         """Milliseconds to the acknowledgement of everything that was acknowledged."""
         return [d.ack_ms for d in self.deliveries if d.ack_ms is not None]
 
-    def _emit(self, event: Json, place: Channel | None) -> None:
-        if not self._wanted(event, place):
+    def _heard(self, w: Workspace, event: Json, place: Channel | None) -> None:
+        if not self._wanted(w, event, place):
             return
-        body = envelopes.event_callback(self.workspace, event, place)
+        body = envelopes.event_callback(w, event, place)
         if self._held is None:
             repeats = self._repeats.pop(0) if self._repeats else 0
             self.courier.deliver("events_api", body, repeats)
         else:
             self._held.append(body)
 
-    def _wanted(self, event: Json, place: Channel | None) -> bool:
-        if place is not None and self.bot_user not in place.members:
+    def _wanted(self, w: Workspace, event: Json, place: Channel | None) -> bool:
+        if not w.installed and event["type"] not in LEAVING:
+            return False
+        if place is not None and w.bot_user not in place.members:
             return False
         name = place.event_name if place and event["type"] == "message" else event["type"]
         return self._events is None or name in self._events
@@ -225,13 +205,9 @@ class SlackServer(People):
 
     def expire_triggers(self) -> None:
         """Let every trigger_id so far be too old, as three seconds after a press."""
-        for trigger in self.workspace.triggers.values():
-            trigger.expired = True
-
-    def send_event(self, event: Json, channel: str | None = None) -> None:
-        """Send any other event, whose JSON the test writes itself."""
-        place = None if channel is None else self.workspace.channels[channel]
-        self._emit({"event_ts": self.workspace.next_ts(), **event}, place)
+        for workspace in self.world.workspaces.values():
+            for trigger in workspace.triggers.values():
+                trigger.expired = True
 
     def wait_for_connection(self, count: int = 1, timeout: float = WAIT) -> None:
         """Wait until the app holds at least `count` connections; raises `NotSeenError`."""
@@ -297,9 +273,12 @@ class SlackServer(People):
     # -- what came in from the app -------------------------------------------------------
 
     def calls(self, method: str | None = None) -> list[Call]:
-        """The calls of a method, or of all, in the order they came."""
-        with self.workspace.changed:
-            return [c for c in self.workspace.calls if method in (None, c.method)]
+        """The calls of a method, or of all, from whatever workspace, in the order they came."""
+        with self.world.changed:
+            return [c for c in self.world.calls if method in (None, c.method)]
+
+    def _called(self, method: str) -> int:
+        return self.world.called(method, None)
 
     def fail(self, method: str, kind: str, times: int = 1, seconds: float = 1.0) -> None:
         """Let the next calls of a method go wrong.
@@ -315,76 +294,4 @@ class SlackServer(People):
     @property
     def downloads(self) -> list[tuple[str, str | None]]:
         """The files that were downloaded, by id, with the token each time."""
-        return [*self.workspace.downloads]
-
-    def messages(self, channel: str, thread_ts: str | None = None) -> list[Message]:
-        """What all may see in a place, oldest first, threads included; or in one thread."""
-        return self.workspace.history(channel, thread_ts)
-
-    def replies(self, channel: str, thread_ts: str | None = None) -> list[Message]:
-        """The bot's finished messages among these."""
-        return [m for m in self.messages(channel, thread_ts) if m.by_app and m.finished]
-
-    def ephemerals(self, channel: str, user: str) -> list[Message]:
-        """What only this person sees in a place."""
-        return [m for m in self.workspace.everything(channel) if m.visible_to == user]
-
-    def status(self, channel: str, thread_ts: str) -> str | None:
-        """The status that shows in a thread now."""
-        return self.workspace.statuses.get((channel, thread_ts))
-
-    def views(self, user: str, kind: str = "modal") -> list[View]:
-        """The modals that were opened for a person, or the "home" tab."""
-        known = self.workspace.views.values()
-        return [view for view in known if view.user == user and view.type == kind]
-
-    def wait_for_messages(
-        self,
-        channel: str,
-        thread_ts: str | None = None,
-        count: int = 1,
-        timeout: float = WAIT,
-    ) -> list[Message]:
-        """Wait until the bot has `count` finished messages there and return all it has.
-
-        Raises `NotSeenError` with what stands there instead.
-        """
-        what = f"{count} messages of the bot in {channel}"
-        self._wait(lambda: len(self.replies(channel, thread_ts)) >= count, timeout, what)
-        return self.replies(channel, thread_ts)
-
-    def wait_for_ephemerals(
-        self, channel: str, user: str, count: int = 1, timeout: float = WAIT
-    ) -> list[Message]:
-        """Wait until a person sees `count` messages of their own; raises `NotSeenError`."""
-        what = f"{count} messages for {user} alone"
-        self._wait(lambda: len(self.ephemerals(channel, user)) >= count, timeout, what)
-        return self.ephemerals(channel, user)
-
-    def wait_for_view(self, user: str, kind: str = "modal", timeout: float = WAIT) -> View:
-        """Wait for a modal or home tab and return the latest; raises `NotSeenError`."""
-        self._wait(lambda: bool(self.views(user, kind)), timeout, f"a {kind} for {user}")
-        return self.views(user, kind)[-1]
-
-    def wait_for_calls(self, method: str, count: int = 1, timeout: float = WAIT) -> list[Call]:
-        """Wait for calls of a method; raises `NotSeenError`."""
-        self._wait(lambda: len(self.calls(method)) >= count, timeout, f"{count} x {method}")
-        return self.calls(method)
-
-    def _wait(self, seen: Callable[[], bool], timeout: float, what: str) -> None:
-        end = time.monotonic() + timeout
-        while not self._looked(seen):
-            if time.monotonic() > end:
-                latest = [(call.method, call.error) for call in self.calls()[-8:]]
-                raise NotSeenError(f"not seen in {timeout} s: {what}; the latest calls: {latest}")
-
-    def _looked(self, seen: Callable[[], bool]) -> bool:
-        """Look once, then pause: a long look, as over thousands of messages, pauses longer."""
-        start = time.monotonic()
-        if seen():
-            return True
-        cost = time.monotonic() - start
-        with self.workspace.changed:
-            self.workspace.changed.wait(0.02)
-        time.sleep(2 * cost)
-        return False
+        return [*self.world.downloads]
