@@ -68,6 +68,27 @@ class Settings(BaseSettings):
     source_folders: str | None = Field(
         None, validation_alias=AliasChoices("FOOTNOTE_SOURCE_FOLDERS")
     )  # folders here of which programs may have parts watched, separated as in PATH
+    limit_person_minute: int = Field(
+        20, ge=0, validation_alias=AliasChoices("FOOTNOTE_LIMIT_PERSON_MINUTE")
+    )  # questions of one person in Slack; 0 is no limit, as for all of these
+    limit_person_day: int = Field(
+        500, ge=0, validation_alias=AliasChoices("FOOTNOTE_LIMIT_PERSON_DAY")
+    )
+    limit_workspace_minute: int = Field(
+        600, ge=0, validation_alias=AliasChoices("FOOTNOTE_LIMIT_WORKSPACE_MINUTE")
+    )
+    limit_workspace_day: int = Field(
+        20_000, ge=0, validation_alias=AliasChoices("FOOTNOTE_LIMIT_WORKSPACE_DAY")
+    )
+    limit_tokens_person_day: int = Field(
+        0, ge=0, validation_alias=AliasChoices("FOOTNOTE_LIMIT_TOKENS_PERSON_DAY")
+    )  # of the language model, in and out
+    limit_tokens_workspace_day: int = Field(
+        0, ge=0, validation_alias=AliasChoices("FOOTNOTE_LIMIT_TOKENS_WORKSPACE_DAY")
+    )
+    keep_messages_days: int = Field(
+        90, ge=0, le=36_500, validation_alias=AliasChoices("FOOTNOTE_KEEP_MESSAGES_DAYS")
+    )  # how long questions, answers and what was said about them are kept; 0 is for ever
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", validation_alias=AliasChoices("FOOTNOTE_LOG_LEVEL")
     )  # in any case
