@@ -333,6 +333,17 @@ answers = Table(
     _created(),
     Index("ix_answers_workspace_id_created_at", "workspace_id", "created_at"),
     Index("ix_answers_user_id_created_at", "workspace_id", "user_id", "created_at"),
+    Index(
+        "ix_answers_superseded",
+        "workspace_id",
+        "superseded_at",
+        postgresql_where=text("superseded_by IS NOT NULL"),
+    ),
+    Index(
+        "ix_answers_superseded_by",
+        "superseded_by",
+        postgresql_where=text("superseded_by IS NOT NULL"),
+    ),
     _one_of("route", "policy", "small_talk", "human", "out_of_scope", "clarify"),
     _one_of("outcome", "answered", "refused", "clarifying", "escalated", "error"),
 )
@@ -369,7 +380,14 @@ citations = Table(
     Column("link", Text),
     # The version in force (0: none) that the quote was last held against, where not its own.
     Column("checked_version_id", BigInteger),
+    # The version of another document in which the words stand since they left their own.
+    Column("moved_version_id", BigInteger),
     Index("ix_citations_answer_id", "answer_id"),
+    Index(
+        "ix_citations_moved_version_id",
+        "moved_version_id",
+        postgresql_where=text("moved_version_id IS NOT NULL"),
+    ),
     CheckConstraint("start_offset >= 0 AND end_offset > start_offset", name="offsets"),
 )
 

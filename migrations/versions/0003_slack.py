@@ -339,9 +339,31 @@ def upgrade() -> None:
         ["workspace_id", "user_id", "created_at"],
         unique=False,
     )
+    op.create_index(
+        "ix_answers_superseded",
+        "answers",
+        ["workspace_id", "superseded_at"],
+        unique=False,
+        postgresql_where=sa.text("superseded_by IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_answers_superseded_by",
+        "answers",
+        ["superseded_by"],
+        unique=False,
+        postgresql_where=sa.text("superseded_by IS NOT NULL"),
+    )
     op.add_column("turns", sa.Column("message_key", sa.Text(), nullable=True))
     op.create_index(op.f("ix_turns_message_key"), "turns", ["message_key"], unique=False)
     op.add_column("citations", sa.Column("checked_version_id", sa.BigInteger(), nullable=True))
+    op.add_column("citations", sa.Column("moved_version_id", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "ix_citations_moved_version_id",
+        "citations",
+        ["moved_version_id"],
+        unique=False,
+        postgresql_where=sa.text("moved_version_id IS NOT NULL"),
+    )
     op.add_column("conversations", sa.Column("left_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("feedback", sa.Column("better", sa.Text(), nullable=True))
     op.add_column(
@@ -367,7 +389,11 @@ def downgrade() -> None:
     op.drop_column("conversations", "left_at")
     op.drop_index(op.f("ix_turns_message_key"), table_name="turns")
     op.drop_column("turns", "message_key")
+    op.drop_index("ix_citations_moved_version_id", table_name="citations")
+    op.drop_column("citations", "moved_version_id")
     op.drop_column("citations", "checked_version_id")
+    op.drop_index("ix_answers_superseded_by", table_name="answers")
+    op.drop_index("ix_answers_superseded", table_name="answers")
     op.drop_index("ix_answers_user_id_created_at", table_name="answers")
     op.drop_column("answers", "superseded_at")
     op.drop_column("answers", "superseded_by")
