@@ -38,7 +38,8 @@ class Scope:
 class Access:
     """The principals of the asker and of the place where the answer will be seen.
 
-    `scope` narrows what the place answers from; None is everything that may be read.
+    `scope` narrows what the place answers from; None is everything that may be read. It takes
+    from what may be read and never adds to it.
     """
 
     asker: frozenset[str]

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import cast
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,30 +19,9 @@ from store.terms import TIER_BITS, WORKSPACE_SHIFT
 BUDGET = 8_000  # chunks that a question's words may bring to be ranked exactly
 POOL = 50  # candidates from each side; gold is among them for 98 % of measured questions
 
-ALL_IN_FORCE = """
-    SELECT v.id, v.title, v.number, v.effective_from, v.effective_to, v.link, v.owner,
-           v.document_id, d.key AS document_key, d.audience, s.trust
-    FROM documents d
-    JOIN sources s ON s.id = d.source_id
-    CROSS JOIN LATERAL (
-        SELECT * FROM document_versions
-        WHERE document_id = d.id AND effective_from <= :as_of
-        ORDER BY effective_from DESC, received_at DESC, number DESC LIMIT 1
-    ) v
-    WHERE d.workspace_id = :workspace_id AND d.deleted_at IS NULL
-      AND (v.effective_to IS NULL OR v.effective_to > :as_of)
-"""
-"""The version of each document in force at `as_of`: the one that began last, then came last."""
-
-IN_FORCE = f"""{ALL_IN_FORCE}
-      AND d.audience && CAST(:asker AS text[]) AND d.audience && CAST(:place AS text[])
-"""
-"""The same, of the documents that the asker may read and everybody in the place."""
-
-VERSION_IN_FORCE = """
+IN_FORCE = """
     v.effective_from <= :as_of AND (v.effective_to IS NULL OR v.effective_to > :as_of)
     AND d.workspace_id = :workspace_id AND d.deleted_at IS NULL
-    AND d.audience && CAST(:asker AS text[]) AND d.audience && CAST(:place AS text[])
     AND NOT EXISTS (
         SELECT FROM document_versions later
         WHERE later.document_id = v.document_id AND later.effective_from <= :as_of
@@ -50,13 +29,27 @@ VERSION_IN_FORCE = """
             > (v.effective_from, v.received_at, v.number)
     )
 """
-"""The same asked of one version `v` of a document `d`, for few of many."""
+"""Whether a version `v` of a document `d` is the one in force: it began last, then came last."""
+
+PERMITTED = f"""{IN_FORCE}
+    AND d.audience && CAST(:asker AS text[]) AND d.audience && CAST(:place AS text[])
+    AND (NOT :scoped OR d.source_id = ANY(CAST(:sources AS bigint[]))
+         OR d.key = ANY(CAST(:documents AS text[])))
+"""
+"""The same, where the asker may read it, everybody in the place, and the place answers from it."""
+
+ALL_IN_FORCE = f"""
+    SELECT v.id, v.document_id FROM document_versions v
+    JOIN documents d ON d.id = v.document_id
+    WHERE {IN_FORCE}
+"""
+"""The version in force of each document, whoever may read it."""
 
 READABLE = f"""(
     SELECT true FROM version_chunks p
     JOIN document_versions v ON v.id = p.version_id
     JOIN documents d ON d.id = v.document_id
-    WHERE p.chunk_id = {{chunk}} AND {VERSION_IN_FORCE} LIMIT 1
+    WHERE p.chunk_id = {{chunk}} AND {PERMITTED} LIMIT 1
 )"""
 """Whether a chunk stands in a version in force that the asker may read: asked of each chunk as
 an index brings it, nearest first, until there are enough."""
@@ -111,7 +104,9 @@ permitted AS (
     -- Where few of many chunks may be read, the indexes bring too few of them: then, and only
     -- then, all that may be read are ranked.
     SELECT DISTINCT vc.chunk_id FROM version_chunks vc
-    JOIN ({in_force}) f ON f.id = vc.version_id
+    JOIN document_versions v ON v.id = vc.version_id
+    JOIN documents d ON d.id = v.document_id
+    WHERE {readable}
 ),
 rest AS (
     (SELECT e.chunk_id FROM {vectors} e JOIN permitted USING (chunk_id)
@@ -143,7 +138,7 @@ JOIN version_chunks vc ON vc.chunk_id = s.chunk_id
 JOIN document_versions v ON v.id = vc.version_id
 JOIN documents d ON d.id = v.document_id
 JOIN sources o ON o.id = d.source_id
-WHERE {version_in_force}
+WHERE {readable}
 ORDER BY s.similarity DESC, vc.version_id, vc.ordinal
 """
 
@@ -206,8 +201,7 @@ def search(
     """
     statement = text(
         SEARCH.format(
-            in_force=IN_FORCE,
-            version_in_force=VERSION_IN_FORCE,
+            readable=PERMITTED,
             readable_vector=READABLE.format(chunk="e.chunk_id"),
             readable_term=READABLE.format(chunk="w.chunk_id"),
             vectors=space.table,
@@ -220,10 +214,7 @@ def search(
         rows = connection.execute(
             statement,
             {
-                "workspace_id": workspace_id,
-                "as_of": as_of,
-                "asker": sorted(access.asker),
-                "place": sorted(access.place),
+                **_asked(workspace_id, access, as_of),
                 "vector": HalfVector(vector),
                 "term_ids": list(term_weights),
                 "term_weights": list(term_weights.values()),
@@ -262,18 +253,28 @@ def versions_in_force(
 ) -> list[Version]:
     """Return the version in force of each document that `access` permits, by title."""
     statement = text(
-        f"WITH in_force AS ({IN_FORCE})"
-        f" SELECT {VERSION_COLUMNS} FROM document_versions v JOIN in_force f ON f.id = v.id"
-        " JOIN documents d ON d.id = v.document_id ORDER BY v.title, v.id"
+        f"SELECT {VERSION_COLUMNS} FROM document_versions v"
+        f" JOIN documents d ON d.id = v.document_id WHERE {PERMITTED} ORDER BY v.title, v.id"
     )
     with engine.connect() as connection:
-        rows = connection.execute(
-            statement,
-            {
-                "workspace_id": workspace_id,
-                "as_of": as_of,
-                "asker": sorted(access.asker),
-                "place": sorted(access.place),
-            },
-        )
+        rows = connection.execute(statement, _asked(workspace_id, access, as_of))
         return [Version(**row._mapping) for row in rows]
+
+
+def _asked(workspace_id: int, access: Access, as_of: datetime) -> dict[str, Any]:
+    """Return the parameters of `PERMITTED`."""
+    scope = access.scope
+    return {
+        "workspace_id": workspace_id,
+        "as_of": as_of,
+        "asker": sorted(access.asker),
+        "place": sorted(access.place),
+        "scoped": scope is not None,
+        "sources": sorted(scope.sources) if scope else [],
+        "documents": sorted(scope.documents) if scope else [],
+    }
+
+
+def count_in_force(engine: Engine, workspace_id: int, access: Access) -> int:
+    """Return how many documents `access` permits that have a version in force now."""
+    return len(versions_in_force(engine, workspace_id, access, datetime.now(UTC)))

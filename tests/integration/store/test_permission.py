@@ -1,9 +1,10 @@
 """Permission is inside the search: found is only what the asker and the place may read."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from store.access import (
     EVERYONE,
@@ -12,6 +13,7 @@ from store.access import (
     Access,
     Member,
     Place,
+    Scope,
     access_of,
     channel_principal,
 )
@@ -92,6 +94,48 @@ def test_hostile_principals_are_only_names(library: Shelf) -> None:
     """Braces, quotes and commas in a principal are part of its name."""
     names = frozenset({"{everyone}", "x,everyone", '"everyone"', "'} OR true --", "\\", ""})
     assert _found(library, Access(names, names)) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "whole_source", "readable"),
+    [
+        pytest.param(["all"], False, "all", id="one document"),
+        pytest.param(["all", "group"], False, "all", id="one that may not be read beside it"),
+        pytest.param(["group"], False, "", id="only what may not be read"),
+        pytest.param([], True, "all public", id="the whole source"),
+        pytest.param(["all"], True, "all public", id="the source and one of its documents"),
+        pytest.param([], False, "", id="nothing at all"),
+        pytest.param(["of another workspace"], False, "", id="an unknown document"),
+    ],
+)
+def test_a_scope_takes_from_what_may_be_read(
+    keys: list[str], whole_source: bool, readable: str, library: Shelf
+) -> None:
+    """A place that answers from a part of the documents finds those that may be read in it."""
+    sources = frozenset(_source_ids(library) if whole_source else ())
+    access = replace(access_of(ALICE, None), scope=Scope(sources, frozenset(keys)))
+    assert _found(library, access) == readable.split()
+    listed = versions_in_force(library.engine, library.workspace_id, access, datetime.now(UTC))
+    assert sorted(version.document_key for version in listed) == readable.split()
+
+
+def test_a_small_scope_is_found_among_much_else(shelf: Shelf) -> None:
+    """One document is answered from however many others lie nearer to the question."""
+    for number in range(150):
+        shelf.publish(f"other {number}", [f"Leave, leave and leave, number {number}."])
+    shelf.publish("chosen", ["Parking."])
+    scope = Scope(frozenset(), frozenset({"chosen"}))
+    assert _found(shelf, replace(OPERATOR_ACCESS, scope=scope), "leave") == ["chosen"]
+
+
+def _source_ids(library: Shelf) -> list[int]:
+    with library.engine.connect() as connection:
+        return list(
+            connection.execute(
+                text("SELECT id FROM sources WHERE workspace_id = :id"),
+                {"id": library.workspace_id},
+            ).scalars()
+        )
 
 
 def test_a_shared_passage_is_found_only_where_it_may_be_read(shelf: Shelf) -> None:
