@@ -44,6 +44,21 @@ class Settings(BaseSettings):
     slack_app_token: SecretStr | None = Field(
         None, validation_alias=AliasChoices("SLACK_APP_TOKEN")
     )
+    slack_signing_secret: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("SLACK_SIGNING_SECRET")
+    )
+    slack_client_id: str | None = Field(None, validation_alias=AliasChoices("SLACK_CLIENT_ID"))
+    slack_client_secret: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("SLACK_CLIENT_SECRET")
+    )
+    slack_port: int = Field(
+        8401, ge=1, le=65535, validation_alias=AliasChoices("FOOTNOTE_SLACK_PORT")
+    )  # where the bot takes Slack's requests, without an app token
+    slack_url: str | None = Field(None, validation_alias=AliasChoices("FOOTNOTE_SLACK_URL"))
+    secret_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("FOOTNOTE_SECRET_KEY")
+    )  # keys separated by commas: the first seals tokens of workspaces, each opens them
+    workspace: str = Field("local", validation_alias=AliasChoices("FOOTNOTE_WORKSPACE"))
     slack_api_url: str = Field(
         "https://slack.com/api/", validation_alias=AliasChoices("SLACK_API_URL")
     )
@@ -59,6 +74,9 @@ class Settings(BaseSettings):
     escalation_contact: str | None = Field(
         None, validation_alias=AliasChoices("FOOTNOTE_ESCALATION_CONTACT")
     )  # words shown to who asks for a person, e.g. "#support-leads"
+    stream_after: float = Field(
+        0.7, ge=0, le=30, validation_alias=AliasChoices("FOOTNOTE_STREAM_AFTER")
+    )  # seconds after which an answer in Slack that is not there yet is shown as it comes
     job_lease: float = Field(
         30.0, ge=1, le=600, validation_alias=AliasChoices("FOOTNOTE_JOB_LEASE")
     )  # seconds after which the job of a worker that was killed is taken up by another
@@ -145,9 +163,16 @@ class Settings(BaseSettings):
         return self.openai_api_key is not None or self.openai_base_url is not None
 
     @property
-    def has_slack(self) -> bool:
-        """Whether both tokens that Socket Mode needs are given."""
-        return self.slack_bot_token is not None and self.slack_app_token is not None
+    def slack_address(self) -> str | None:
+        """Where Slack and browsers reach the bot: `FOOTNOTE_SLACK_URL`, else the page's."""
+        address = self.slack_url or self.public_url
+        return None if address is None else address.rstrip("/")
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The keys that open what is sealed; the first seals. None are given by default."""
+        written = self.secret_key.get_secret_value() if self.secret_key else ""
+        return tuple(key.strip() for key in written.split(",") if key.strip())
 
 
 def _check_env_file(path: Path) -> None:

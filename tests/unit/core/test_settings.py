@@ -162,6 +162,7 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither repr nor an error about another setting shows a token or an address's password."""
     names = (
         "DATABASE_URL", "REDIS_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "OPENAI_API_KEY",
+        "SLACK_SIGNING_SECRET", "SLACK_CLIENT_SECRET", "FOOTNOTE_SECRET_KEY",
     )  # fmt: skip
     for name in names:
         monkeypatch.setenv(name, f"hush-{name}")
@@ -182,17 +183,36 @@ def test_settings_are_frozen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tokens", "has_slack"),
-    [((), False), (("SLACK_BOT_TOKEN",), False), (("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"), True)],
-    ids=["none", "one", "both"],
+    ("given", "address"),
+    [
+        pytest.param({}, None, id="none"),
+        pytest.param(
+            {"FOOTNOTE_PUBLIC_URL": "https://a.example/"}, "https://a.example", id="page"
+        ),
+        pytest.param(
+            {
+                "FOOTNOTE_PUBLIC_URL": "https://a.example",
+                "FOOTNOTE_SLACK_URL": "https://slack.a.example/",
+            },
+            "https://slack.a.example",
+            id="of its own",
+        ),
+    ],
 )
-def test_slack_needs_both_tokens(
-    tokens: tuple[str, ...], has_slack: bool, monkeypatch: pytest.MonkeyPatch
+def test_slack_reaches_the_bot_at_the_pages_address_or_its_own(
+    given: dict[str, str], address: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Socket Mode is connected only with the bot's and the app's token."""
-    for token in tokens:
-        monkeypatch.setenv(token, "xoxb-1")
-    assert load_settings().has_slack is has_slack
+    """The page's address counts where the bot has none, and neither is known where none is set."""
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().slack_address == address
+
+
+def test_several_secret_keys_are_given_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys keep their order, and spaces and empty places between commas are no keys."""
+    assert load_settings().secret_keys == ()
+    monkeypatch.setenv("FOOTNOTE_SECRET_KEY", "new, old,,")
+    assert load_settings().secret_keys == ("new", "old")
 
 
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "OPENAI_BASE_URL"])
