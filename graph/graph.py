@@ -37,6 +37,8 @@ def route(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
     """Send the message to the policies, to small talk or to a person."""
     texts = [turn.text for turn in state["history"]]
     chosen, _ = runtime.context.router.route(state["question"].text, texts)
+MOST_STEPS = 8  # nodes that a question goes through; the longest way has seven
+
     return {"route": chosen}
 
 
@@ -76,7 +78,7 @@ def build_graph() -> Any:
     graph.add_edge("verify", "style")
     graph.add_edge("style", "finish")
     graph.add_edge("finish", END)
-    return graph.compile()
+    return graph.compile().with_config(recursion_limit=MOST_STEPS)
 
 
 class Agent:

@@ -113,3 +113,4 @@ class Tools:
     retriever: Retriever
     router: Router
     model: "ChatOpenAI | None"
+    style_tokens: Mapping[str, int]

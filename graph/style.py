@@ -12,6 +12,7 @@ from graph.addresses import addresses
 from graph.models import ModelError, StyledSentences, ask_model, open_model
 from graph.prompts import style_messages
 from graph.state import State, Tools, storable
+from graph.verify import too_long
 from retrieval.quotes import NEGATION, facts
 from store.answers import Claim
 from store.model_registry import active_model
@@ -27,19 +28,19 @@ def style(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
     if model is None or active is None:
         return {"style": None}
     try:
-        styled, _ = ask_model(
+        styled, tokens = ask_model(
             model, style_messages([claim.text for claim in claims]), StyledSentences
         )
     except ModelError as error:
         return {"style": f"{active.name}: not used, {error}"}
     changed = changed_facts([claim.text for claim in claims], styled.sentences)
     if changed is not None:
-        return {"style": f"{active.name}: not used, {changed}"}
+        return {"style": f"{active.name}: not used, {changed}", "style_tokens": tokens}
     rewritten = tuple(
         Claim(storable(sentence).strip(), claim.citations)
         for claim, sentence in zip(claims, styled.sentences, strict=True)
     )
-    return {"claims": rewritten, "style": active.name}
+    return {"claims": rewritten, "style": active.name, "style_tokens": tokens}
 
 
 def changed_facts(before: list[str], after: list[str]) -> str | None:
@@ -55,6 +56,8 @@ def changed_facts(before: list[str], after: list[str]) -> str | None:
             return "an address changed"
         if not new.strip():
             return "a sentence was lost"
+        if too_long(new):
+            return "a sentence became too long"
     return None
 
 

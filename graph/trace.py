@@ -1,5 +1,7 @@
 """What is kept of how an answer came about."""
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from graph.state import State
@@ -15,7 +17,7 @@ def make_trace(state: State) -> dict[str, Any]:
         "confidence": round(state["confidence"], 4) if "confidence" in state else None,
         "decision": state.get("decision"),
         "answerer": draft.answerer if draft else None,
-        "tokens": dict(draft.tokens) if draft else {},
+        "tokens": _tokens(draft.tokens if draft else {}, state.get("style_tokens", {})),
         "style": state.get("style"),
         "claims_drafted": len(draft.claims) if draft else 0,
         "claims_verified": len(state.get("claims", ())),
@@ -40,3 +42,11 @@ def make_trace(state: State) -> dict[str, Any]:
             name: round(seconds * 1000, 2) for name, seconds in state["timings"].items()
         },
     }
+
+
+def _tokens(*used: Mapping[str, int]) -> dict[str, int]:
+    """Return the tokens of several calls together, in and out."""
+    together: Counter[str] = Counter()
+    for tokens in used:
+        together.update(tokens)
+    return dict(together)

@@ -14,6 +14,8 @@ from store.answers import Citation, Claim
 from store.documents import Version, read_block_at, read_versions
 from store.search import Candidate
 
+LONGEST_CLAIM = 1_200  # characters; a reply has MAX_CLAIMS of them at most
+
 
 def verify(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
     """Keep the claims whose quotes stand in the version's text and support them."""
@@ -53,7 +55,15 @@ def check(claim: DraftClaim, versions: Mapping[int, Version]) -> tuple[Span | No
         return None, "quote: these words do not stand in the passage"
     span = Span(candidate.start + found.start, candidate.start + found.end)
     words = version.text[span.start : span.end]
-    return span, _overreach(claim.text, words) or unsupported_reason(claim.text, [words])
+    reason = too_long(claim.text) or _overreach(claim.text, words)
+    return span, reason or unsupported_reason(claim.text, [words])
+
+
+def too_long(claim: str) -> str | None:
+    """Return what a claim has too much of, or None: a reply is a few sentences, not a document."""
+    if len(claim) <= LONGEST_CLAIM:
+        return None
+    return f"length: {len(claim)} characters, {LONGEST_CLAIM} at most"
 
 
 def _overreach(claim: str, words: str) -> str | None:

@@ -130,6 +130,22 @@ def test_the_style_model_may_rewrite_words_but_no_facts(
     assert server.chats()[1]["model"] == "styler"
     assert answer.trace["style"].startswith(voice)
     assert ("not used" in answer.trace["style"]) is not used
+    asked = [len(str(chat["messages"]).split()) for chat in server.chats()[:2]]
+    assert answer.trace["tokens"]["input"] == sum(asked)  # as the server counts: both calls'
+
+
+def test_a_claim_that_is_too_long_is_dropped_and_the_trace_says_why(
+    opened: OpenAgent, server: OpenAIServer
+) -> None:
+    """A model that writes on and on gets no page of text into Slack; the other claim stands."""
+    endless = "Items bought in a sale can be returned within 14 days of delivery. " * 20
+    server.reply(says((endless, SALE), (SALE, SALE)))
+    answer = opened(server).answer(Question(SALE_QUESTION))
+
+    assert answer.text == SALE
+    assert answer.trace["dropped"][0]["reason"] == (
+        f"length: {len(endless.strip())} characters, 1200 at most"
+    )
 
 
 def test_a_style_model_that_fails_or_drops_a_sentence_leaves_the_claims_as_they_are(

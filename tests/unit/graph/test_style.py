@@ -31,6 +31,7 @@ def test_other_words_for_the_same_facts_are_fine(styled: str) -> None:
         ("Sale items cannot be returned after 14 days.", "negation"),
         ("Not after 14 days unless faulty, see https://a.example.", "address"),
         ("Not after 14 days unless faulty, <!here>.", "address"),
+        ("Not after 14 days unless faulty" + ", truly" * 200, "too long"),
     ],
 )
 def test_a_changed_fact_is_named(styled: str, reason: str) -> None:

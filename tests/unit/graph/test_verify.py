@@ -1,9 +1,11 @@
 """Which claims stand: those whose quote is the version's own text and says as much."""
 
+from dataclasses import replace
+
 import pytest
 
 from graph.state import DraftClaim
-from graph.verify import check
+from graph.verify import LONGEST_CLAIM, check
 from tests.unit.graph.passages import passage, version
 
 BEFORE = "Gifts are refunded within 5 days. "
@@ -57,6 +59,7 @@ def test_other_typography_finds_the_version_s_own_words(quote: str) -> None:
         ("", SALE, "words"),
         ("No.", SALE, "words"),
         ("Sale items: return within 14 days of delivery at a.example/in.", SALE, "address"),
+        ("Sale items can be returned within 14 days. " * 28, SALE, "length"),
     ],
 )
 def test_a_claim_falls_for_a_reason(text: str, quote: str, reason: str) -> None:
@@ -65,6 +68,17 @@ def test_a_claim_falls_for_a_reason(text: str, quote: str, reason: str) -> None:
 
     assert told is not None
     assert told.startswith(f"{reason}:")
+
+
+def test_a_claim_of_twelve_hundred_characters_stands() -> None:
+    """The longest that a claim may be is one that may be."""
+    words = "Sale items can be returned within 14 days."
+    longest = DraftClaim(words + "!" * (LONGEST_CLAIM - len(words)), WITHIN, SALE)
+
+    assert check(longest, VERSIONS)[1] is None
+    assert check(replace(longest, text=longest.text + "!"), VERSIONS)[1] == (
+        "length: 1201 characters, 1200 at most"
+    )
 
 
 def test_a_version_that_is_gone_supports_nothing() -> None:
