@@ -1,6 +1,5 @@
 """The local pages put together and served: the one place where their parts meet."""
 
-import errno
 import mimetypes
 import signal
 import socket
@@ -8,7 +7,6 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-import uvicorn
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 from uvicorn.server import HANDLED_SIGNALS
@@ -22,14 +20,7 @@ from admin.pages import ask, documents
 from admin.problems import Problems
 from admin.site import Answerer, Documents, Site
 from admin.templating import STATIC, Templates
-from core.errors import ConfigurationError
-
-SHUTDOWN_PATIENCE = 5  # seconds that requests under way get to finish
-BACKLOG = 128  # connections waiting to be accepted
-
-
-class PortTakenError(ConfigurationError):
-    """Another program listens on the port of the page."""
+from core.listening import listen, quiet_server
 
 
 def create_app(
@@ -68,37 +59,6 @@ def _health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Bind and return a listening socket; port 0 takes a free one.
-
-    Raises PortTakenError if another program has the port, ConfigurationError if it cannot be had.
-    """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows: nobody may bind on top of us
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise _unbound(host, port, error) from error
-    return listener
-
-
-def _unbound(host: str, port: int, error: OSError) -> ConfigurationError:
-    if error.errno == errno.EADDRINUSE:
-        return PortTakenError(
-            f"Port {port} is in use by another program; set FOOTNOTE_PORT to a free one."
-        )
-    if isinstance(error, PermissionError):
-        return ConfigurationError(
-            f"Port {port} may not be used here; set FOOTNOTE_PORT to a free one above 1023."
-        )
-    return ConfigurationError(f"The page cannot listen at {host}:{port}: {error.strerror}.")
-
-
 def serve(app: FastAPI, host: str, port: int) -> None:
     """Serve until SIGINT or SIGTERM, then let requests under way finish and return.
 
@@ -111,22 +71,7 @@ def serve(app: FastAPI, host: str, port: int) -> None:
 def serve_on(app: FastAPI, listener: socket.socket) -> None:
     """Serve on a socket from `listen`, with nothing printed; returns after a signal to stop."""
     with _signals_end_quietly():
-        web_server(app).run(sockets=[listener])
-
-
-def web_server(app: FastAPI) -> uvicorn.Server:
-    """Return the server, quiet, not yet running; set its `should_exit` to stop it."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_graceful_shutdown=SHUTDOWN_PATIENCE,
-        )
-    )
+        quiet_server(app).run(sockets=[listener])
 
 
 @contextmanager

@@ -15,7 +15,6 @@ import click
 from filelock import FileLock, Timeout
 from sqlalchemy import text
 
-from admin.app import listen
 from bot.socket import check_slack
 from cli.brokers import broker, broker_name
 from cli.ingest import find_files, ingest_files
@@ -23,6 +22,7 @@ from cli.runtime import PARENT_VARIABLE, Runtime, database_url, parent_value
 from cli.services import Service, stop_all
 from cli.watch import LostServerError, lost_server, watch
 from core.errors import FootnoteError, ServiceUnavailableError
+from core.listening import listen
 from core.settings import ROOT, Settings, settings
 from store.engine import check_server, connect
 from store.schema import migrate

@@ -9,10 +9,11 @@ import click
 from sqlalchemy import Engine
 
 from admin.api import Places, Workspace
-from admin.app import create_app, listen, serve_on
+from admin.app import create_app, serve_on
 from admin.pictures import Pictures
 from cli.agent import local_agent
 from cli.runtime import end_with_parent, open_runtime
+from core.listening import listen
 from core.settings import Settings
 from ingestion.places import scanner_at
 from ingestion.sandbox import Sandbox

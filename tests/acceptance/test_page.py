@@ -21,8 +21,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from structlog.testing import capture_logs
 
-from admin.app import PortTakenError, create_app, listen, serve, web_server
+from admin.app import create_app, serve
 from core.errors import ServiceUnavailableError
+from core.listening import PortTakenError, listen, quiet_server
 from graph.state import Question
 from store.answers import Answer, Claim
 from store.documents import Version
@@ -120,7 +121,7 @@ def served() -> Iterator[Served]:
     )
     documents = InMemoryDocuments((RETURNS, HOSTILE_VERSION, LONG_VERSION))
     with capture_logs(), listen(HOST, 0) as listener:
-        server = web_server(create_app(answerer, documents))
+        server = quiet_server(create_app(answerer, documents))
         running = Thread(target=server.run, kwargs={"sockets": [listener]})
         running.start()
         try:
@@ -421,7 +422,8 @@ def test_a_taken_port_is_told_before_anything_starts() -> None:
 
 
 SERVING = """
-from admin.app import create_app, listen, serve_on
+from admin.app import create_app, serve_on
+from core.listening import listen
 from tests.unit.admin.scripted import InMemoryDocuments, ScriptedAnswerer
 with listen("127.0.0.1", 0) as listener:
     print(listener.getsockname()[1], flush=True)
