@@ -16,9 +16,9 @@ from admin.api.routes import add_schema
 from admin.api.routes import router as api_router
 from admin.conversations import Conversations
 from admin.gate import LOCAL_HOSTS, Gate
-from admin.pages import ask, documents
+from admin.pages import ask, documents, slack
 from admin.problems import Problems
-from admin.site import Answerer, Documents, Site
+from admin.site import Answerer, Documents, Site, SlackFace
 from admin.templating import STATIC, Templates
 from core.listening import listen, quiet_server
 
@@ -28,11 +28,13 @@ def create_app(
     library: Documents,
     allowed_hosts: Iterable[str] = LOCAL_HOSTS,
     workspace: Workspace | None = None,
+    slack_face: SlackFace | None = None,
 ) -> FastAPI:
     """Return the site: the chat page, the document viewer, `/api/ask` and `/health`.
 
     `allowed_hosts` are the names under which browsers may open it, ports ignored. With a
-    `workspace` there is the API for knowledge admins too.
+    `workspace` there is the API for knowledge admins too, with a `slack_face` each answer can be
+    seen as Slack shows it.
     """
     # Windows reads these from its registry, where other programs get them wrong; with `nosniff`
     # a browser then refuses the script.
@@ -41,12 +43,13 @@ def create_app(
     templates = Templates()
     problems = Problems(templates)
     pictures = workspace.pictures if workspace else None
-    site = Site(answerer, library, Conversations(), templates, problems, pictures)
+    site = Site(answerer, library, Conversations(), templates, problems, pictures, slack_face)
     app = FastAPI(title="Footnote", openapi_url=None, docs_url=None, redoc_url=None)
     app.add_middleware(Gate, hosts=tuple(allowed_hosts), problems=problems)
     problems.install(app)
     app.include_router(ask.router(site))
     app.include_router(documents.router(site))
+    app.include_router(slack.router(site))
     if workspace is not None:
         app.include_router(api_router(workspace))
         add_schema(app)

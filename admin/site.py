@@ -1,8 +1,9 @@
 """What the pages are given: who answers, where documents are read, how templates are filled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
 
 from admin.conversations import Conversations
 from admin.pictures import Pictures
@@ -42,6 +43,14 @@ class LaidOut(Protocol):
         ...
 
 
+class SlackFace(Protocol):
+    """How an answer would be posted to Slack: the bot's rendering, which pages do not know."""
+
+    def __call__(self, answer: Answer, as_of: datetime | None) -> Sequence[Mapping[str, Any]]:
+        """Return the messages, as JSON with `text` and `blocks`, in their order."""
+        ...
+
+
 @dataclass(frozen=True)
 class Site:
     """Everything a page's handlers use; built once by `admin.app.create_app`."""
@@ -52,3 +61,4 @@ class Site:
     templates: Templates
     problems: Problems
     pictures: Pictures | None = None
+    slack: SlackFace | None = None

@@ -1,8 +1,9 @@
 """`footnote web`: serves the page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -11,6 +12,7 @@ from sqlalchemy import Engine
 from admin.api import Places, Workspace
 from admin.app import create_app, serve_on
 from admin.pictures import Pictures
+from bot.render import render
 from cli.agent import local_agent
 from cli.runtime import end_with_parent, open_runtime
 from core.listening import listen
@@ -18,6 +20,7 @@ from core.settings import Settings
 from ingestion.places import scanner_at
 from ingestion.sandbox import Sandbox
 from store.access import OPERATOR_ACCESS
+from store.answers import Answer
 from store.documents import Block, Version, read_blocks, read_permitted_version
 from store.search import versions_in_force
 
@@ -60,8 +63,13 @@ def web(host: str) -> None:
                 Pictures(runtime.engine, runtime.workspace_id, sandbox),
                 places(config),
             )
-            app = create_app(local_agent(runtime), library, sorted(names), workspace)
+            app = create_app(local_agent(runtime), library, sorted(names), workspace, slack_posts)
             serve_on(app, listener)
+
+
+def slack_posts(answer: Answer, as_of: datetime | None) -> list[dict[str, Any]]:
+    """Return an answer as the bot posts it: the JSON of its messages."""
+    return [asdict(message) for message in render(answer, as_of)]
 
 
 def places(config: Settings) -> Places:

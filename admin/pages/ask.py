@@ -118,7 +118,12 @@ def _event_key(session: str, form: AskedForm, text: str) -> str:
 def _asked(site: Site, request: Request, exchange: Exchange) -> Response:
     if wants_fragment(request):
         return HTMLResponse(
-            site.templates.render("exchange_fragment.html", exchange=exchange, nonce=_nonce())
+            site.templates.render(
+                "exchange_fragment.html",
+                exchange=exchange,
+                nonce=_nonce(),
+                in_slack=site.slack is not None,
+            )
         )
     as_of = f"?as_of={exchange.as_of}" if exchange.as_of else ""
     return RedirectResponse(f"/{as_of}#a-{exchange.answer.id}", 303)
@@ -149,6 +154,7 @@ def _page(site: Site, session: str | None, draft: Draft) -> str:
         examples=_examples(versions),
         draft=draft,
         nonce=_nonce(),
+        in_slack=site.slack is not None,
     )
 
 
