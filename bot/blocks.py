@@ -22,6 +22,9 @@ MESSAGE_LIMIT = 11_500
 """Size of a message's blocks as `size` counts it. Slack answers `msg_blocks_too_long` near
 13,200 and does not say how it counts: slackapi/bolt-js, issue 2509."""
 
+BUTTON_LIMIT = 75  # characters on a button
+BUTTONS_LIMIT = 25  # in one row of them
+
 JOINERS = "\u200d\ufe0e\ufe0f\u20e3"  # zero-width joiner, variation selectors, keycap
 
 
@@ -60,6 +63,53 @@ def bullets(items: Sequence[str]) -> list[Block]:
     ]
 
 
+def button(words: str, action_id: str, value: str, *, primary: bool = False) -> Element:
+    """Return a button; its words are literal, and cut where they are too long for one."""
+    made: Element = {
+        "type": "button",
+        "text": plain_text(cut(words, BUTTON_LIMIT)),
+        "action_id": action_id,
+        "value": value,
+    }
+    return made | ({"style": "primary"} if primary else {})
+
+
+def actions(buttons: Sequence[Element]) -> list[Block]:
+    """Return buttons in rows; none where there are none."""
+    rows = grouped(buttons, lambda _: 1, BUTTONS_LIMIT, BUTTONS_LIMIT)
+    return [{"type": "actions", "elements": row} for row in rows]
+
+
+def feedback_buttons(action_id: str, good: str, bad: str) -> Block:
+    """Return Slack's own two buttons for feedback; `good` and `bad` are their values."""
+    sides = {
+        "positive_button": ("Helpful", "This answer helps", good),
+        "negative_button": ("Not helpful", "Something is wrong with this answer", bad),
+    }
+    element: Element = {"type": "feedback_buttons", "action_id": action_id}
+    for side, (words, label, value) in sides.items():
+        element[side] = {
+            "text": plain_text(words),
+            "accessibility_label": label,
+            "value": value,
+        }
+    return {"type": "context_actions", "elements": [element]}
+
+
+def plain_text(words: str) -> Element:
+    """Return a text object whose words are taken literally."""
+    return {"type": "plain_text", "text": words, "emoji": False}
+
+
+def cut(words: str, limit: int) -> str:
+    """Return words on one line within a limit of characters, ending in … where some are left out.
+
+    They must hold something that can be seen.
+    """
+    line = " ".join(words.split())
+    return line if len(line) <= limit else split(line, limit - 1)[0] + "…"
+
+
 def divider() -> Block:
     """Return a line across the message."""
     return {"type": "divider"}
@@ -70,10 +120,19 @@ def notes(words: str) -> list[Block]:
     return [
         {
             "type": "context",
-            "elements": [{"type": "plain_text", "text": piece, "emoji": False}],
+            "elements": [plain_text(piece)],
         }
         for piece in split(words, NOTE_LIMIT)
     ]
+
+
+def lines(items: Sequence[Sequence[Element]]) -> list[Block]:
+    """Return each item on a line of its own, as many lines to a rich-text block as it takes."""
+    sections = [
+        section for item in items for block in paragraphs(*item) for section in block["elements"]
+    ]
+    groups = grouped(sections, size, RUN_LIMIT, ITEMS_LIMIT)
+    return [{"type": "rich_text", "elements": group} for group in groups]
 
 
 def paragraphs(*elements: Element) -> list[Block]:
@@ -86,9 +145,15 @@ def paragraphs(*elements: Element) -> list[Block]:
     return [rich_text(*run) for run in grouped(pieces, size, RUN_LIMIT, len(pieces))]
 
 
-def messages(blocks: Sequence[Block]) -> list[list[Block]]:
-    """Return the blocks in order, as many to a message as Slack takes."""
-    return list(grouped(blocks, size, MESSAGE_LIMIT, BLOCKS_LIMIT))
+def messages(blocks: Sequence[Block], tail: Sequence[Block] = ()) -> list[list[Block]]:
+    """Return the blocks in order, as many to a message as Slack takes.
+
+    `tail` stands whole at the end of the last one.
+    """
+    limit = MESSAGE_LIMIT - sum(map(size, tail))
+    groups = list(grouped(blocks, size, limit, BLOCKS_LIMIT - len(tail))) or [[]]
+    groups[-1] += tail
+    return groups
 
 
 def size(part: Block | Element) -> int:

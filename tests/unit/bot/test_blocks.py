@@ -4,7 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.blocks import BLOCKS_LIMIT, divider, escape, grouped, messages, split
+from bot.blocks import (
+    BLOCKS_LIMIT,
+    actions,
+    button,
+    cut,
+    divider,
+    escape,
+    grouped,
+    lines,
+    messages,
+    size,
+    split,
+    text,
+)
 
 FAMILY = "\U0001f469\u200d\U0001f467\u200d\U0001f466"  # one person sees, five code points
 
@@ -56,3 +69,42 @@ def test_no_message_has_more_blocks_than_slack_takes() -> None:
 def test_escaped_text_cannot_mention_or_link() -> None:
     """What Slack would read as markup in the fallback text is spelled out."""
     assert escape("<!channel> & <@U1>") == "&lt;!channel&gt; &amp; &lt;@U1&gt;"
+
+
+def test_a_tail_stands_whole_at_the_end() -> None:
+    """There is room left for it, and it is on the last message only."""
+    tail = [divider(), {"type": "actions", "elements": []}]
+    filled = messages([divider()] * 44, tail)
+
+    assert [len(blocks) for blocks in filled] == [43, 3]
+    assert filled[-1][-2:] == tail
+    assert messages([], tail) == [tail]
+
+
+def test_lines_share_blocks() -> None:
+    """Each item is a line of its own, many of them to a block, each block within its limit."""
+    blocks = lines([[text(f"{n} "), text("x" * 200, bold=True)] for n in range(40)])
+    sections = [section for block in blocks for section in block["elements"]]
+
+    assert len(blocks) < len(sections) == 40
+    assert [section["elements"][0]["text"] for section in sections] == [f"{n} " for n in range(40)]
+    assert all(size(block) < 3_200 for block in blocks)
+
+
+@given(st.text(max_size=100).filter(str.strip))
+def test_what_is_cut_fits_on_one_line(words: str) -> None:
+    """And says that something is left out."""
+    shown = cut(words, 20)
+
+    assert 0 < len(shown) <= 20
+    assert "\n" not in shown
+    assert shown.endswith("…") or shown == " ".join(words.split())
+
+
+def test_buttons_come_in_rows() -> None:
+    """No more to a row than Slack takes, each label short enough, and no row without any."""
+    rows = actions([button("x" * 80, f"choice:{n}", "v") for n in range(30)])
+
+    assert [len(row["elements"]) for row in rows] == [25, 5]
+    assert len(rows[0]["elements"][0]["text"]["text"]) == 75
+    assert actions([]) == []
