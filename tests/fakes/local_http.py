@@ -65,6 +65,13 @@ class Request:
         """The query and the body's fields together; the body wins. JSON bodies have none."""
         return {**self.query, **self._body_fields()}
 
+    def file(self) -> bytes:
+        """The file that is sent: the body itself, or the first part of a form with files."""
+        if self.content_type != "multipart/form-data":
+            return self.body
+        content: Any = next(iter(self._multipart().values()), b"")
+        return content.encode() if isinstance(content, str) else bytes(content)
+
     def _body_fields(self) -> dict[str, str]:
         if self.content_type == "multipart/form-data":
             return self._multipart()

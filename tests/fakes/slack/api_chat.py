@@ -6,6 +6,7 @@ from typing import Any
 
 from . import limits
 from .checks import check_blocks, check_chunks, check_content, check_metadata, chunk_text
+from .pictures import check_pictures
 from .records import Channel, Json, Message, SlackError, Stream
 from .rendering import message_json, with_ids
 from .workspace import Workspace
@@ -15,9 +16,10 @@ def post_message(w: Workspace, p: Json) -> Json:
     """chat.postMessage: in a place or, given a person's id, in their direct messages."""
     channel = w.postable(p.get("channel"))
     check_content(p, text_limit=limits.POST_TEXT)
+    check_pictures(w, p.get("blocks"))
     message = w.put(_written(w, channel.id, p))
     clear_status(w, message)
-    w.emit(_said(w, message), channel)
+    w.emit(said_event(w, message), channel)
     return _answer(message) | {"message": message_json(w, message)}
 
 
@@ -27,7 +29,7 @@ def _written(w: Workspace, channel: str, p: Json) -> Message:
         w.next_ts(),
         w.bot_user,
         p.get("text") or p.get("markdown_text") or "",
-        thread_ts=_thread(w, channel, p),
+        thread_ts=thread_of(w, channel, p),
         blocks=with_ids(p.get("blocks") or []),
         attachments=tuple(p.get("attachments") or ()),
         metadata=p.get("metadata"),
@@ -35,7 +37,8 @@ def _written(w: Workspace, channel: str, p: Json) -> Message:
     )
 
 
-def _thread(w: Workspace, channel: str, p: Json) -> str | None:
+def thread_of(w: Workspace, channel: str, p: Json) -> str | None:
+    """Return the thread that is to be answered in; raises `SlackError` where there is none."""
     thread_ts = p.get("thread_ts")
     if thread_ts is not None and not w.was_here(channel, str(thread_ts)):
         raise SlackError("thread_not_found")
@@ -46,7 +49,8 @@ def _answer(message: Message) -> Json:
     return {"channel": message.channel, "ts": message.ts}
 
 
-def _said(w: Workspace, message: Message) -> Json:
+def said_event(w: Workspace, message: Message) -> Json:
+    """The event that tells of a message of the app."""
     place = {"channel": message.channel, "event_ts": message.ts}
     return message_json(w, message) | place | {"channel_type": w.channels[message.channel].kind}
 
@@ -60,6 +64,7 @@ def post_ephemeral(w: Workspace, p: Json) -> Json:
     """chat.postEphemeral: for one person, who must be in the place."""
     channel = w.postable(p.get("channel"))
     check_content(p, text_limit=limits.POST_TEXT)
+    check_pictures(w, p.get("blocks"))
     if p.get("user") not in channel.members:
         raise SlackError("user_not_in_channel")
     message = _written(w, channel.id, p)
@@ -73,6 +78,7 @@ def update(w: Workspace, p: Json) -> Json:
     if before.stream is not None:
         raise SlackError("streaming_state_conflict")
     check_content(_kept(before) | p, text_limit=limits.UPDATE_TEXT, in_bytes=True)
+    check_pictures(w, p.get("blocks"))
     changes: Json = {"text": p.get("text") or p.get("markdown_text") or before.text}
     if "blocks" in p:
         changes["blocks"] = with_ids(p["blocks"])
@@ -152,7 +158,7 @@ def start_stream(w: Workspace, p: Json) -> Json:
         w.next_ts(),
         w.bot_user,
         text,
-        thread_ts=_thread(w, channel.id, p),
+        thread_ts=thread_of(w, channel.id, p),
         by_app=True,
         stream=stream,
         streamed=True,
@@ -226,11 +232,12 @@ def stop_stream(w: Workspace, p: Json) -> Json:
     """chat.stopStream: the last words, the blocks below them, and the end of the stream."""
     message, stream = _streaming(w, p)
     check_blocks(p.get("blocks") or [])
+    check_pictures(w, p.get("blocks"))
     check_metadata(p.get("metadata"))
     grown = _grown(w, message, *_piece(p, stream))
     blocks, metadata = with_ids(p.get("blocks") or []), p.get("metadata")
     final = w.change(grown, stream=None, blocks=blocks, metadata=metadata)
-    w.emit(_said(w, final), w.channels[final.channel])
+    w.emit(said_event(w, final), w.channels[final.channel])
     return _answer(final) | {"message": message_json(w, final)}
 
 

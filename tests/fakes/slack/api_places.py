@@ -1,4 +1,6 @@
-"""conversations.*, users.*, usergroups.*, reactions.* and files.*."""
+"""conversations.*, users.*, usergroups.*, reactions.* and pins.*."""
+
+from typing import Any
 
 from . import rendering as show
 from .records import Channel, Json, Message, SlackError
@@ -12,7 +14,7 @@ def _limit(p: Json) -> int:
     return max(1, min(int(p.get("limit") or PAGE), MOST))
 
 
-def _paged(key: str, items: list[Json], p: Json) -> Json:
+def _paged(key: str, items: list[Any], p: Json) -> Json:
     shown, cursor = page(items, p.get("cursor") or "", _limit(p))
     metadata = {"response_metadata": {"next_cursor": cursor}}
     return {key: shown, "has_more": bool(cursor)} | metadata
@@ -39,12 +41,14 @@ def _shown(w: Workspace, message: Message, p: Json) -> Json:
 
 def history(w: Workspace, p: Json) -> Json:
     """conversations.history: the messages that open threads or stand alone, newest first."""
-    roots = [
-        _shown(w, m, p) | show.root_json(w, m)
-        for m in reversed(w.history(_member(w, p).id))
-        if m.thread_ts in (None, m.ts) and _between(m, p)
-    ]
-    return _paged("messages", roots, p)
+    there = reversed(w.history(_member(w, p).id))
+    answer = _paged("messages", [m for m in there if _top(m) and _between(m, p)], p)
+    shown = [_shown(w, m, p) | show.root_json(w, m) for m in answer["messages"]]
+    return answer | {"messages": shown}
+
+
+def _top(message: Message) -> bool:
+    return message.thread_ts in (None, message.ts)
 
 
 def replies(w: Workspace, p: Json) -> Json:
@@ -147,26 +151,6 @@ def remove_reaction(w: Workspace, p: Json) -> Json:
     return {}
 
 
-def file_info(w: Workspace, p: Json) -> Json:
-    """files.info."""
-    if p.get("file") not in w.files:
-        raise SlackError("file_not_found")
-    if w.files[p["file"]].deleted:
-        raise SlackError("file_deleted")
-    return {"file": show.file_json(w, w.files[p["file"]]), "comments": []}
-
-
-def file_list(w: Workspace, p: Json) -> Json:
-    """files.list: what was shared in a channel, newest first; nothing where the bot is not."""
-    place = w.channel(p.get("channel"))
-    there = [f for f in w.files.values() if f.channel == place.id and not f.deleted]
-    shown = [show.file_json(w, file) for file in reversed(there) if w.bot_user in place.members]
-    count, number = min(int(p.get("count") or PAGE), 1_000), int(p.get("page") or 1)
-    paging = {"count": count, "total": len(shown), "page": number}
-    paging["pages"] = -(-len(shown) // count)
-    return {"files": shown[(number - 1) * count : number * count], "paging": paging}
-
-
 def pin_list(w: Workspace, p: Json) -> Json:
     """pins.list: the pinned messages that stand, the latest pin first."""
     channel = _member(w, p).id
@@ -199,7 +183,5 @@ METHODS = {
     "usergroups.users.list": group_users,
     "reactions.add": add_reaction,
     "reactions.remove": remove_reaction,
-    "files.info": file_info,
-    "files.list": file_list,
     "pins.list": pin_list,
 }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from .checks import check_prompts, check_status, check_view
+from .pictures import picture_problems
 from .records import Json, SlackError, View
 from .rendering import view_json, with_ids
 from .workspace import Workspace
@@ -74,6 +75,8 @@ def _checked(w: Workspace, p: Json, kind: str, view_id: str = "") -> Json:
     """Return the view with ids for its blocks; `view_id` is the one that it replaces."""
     check_view(p.get("view"))
     view: Json = p["view"]
+    if problems := picture_problems(w, view["blocks"], "/view/blocks"):
+        raise SlackError("invalid_arguments", *problems)
     if view["type"] != kind:
         raise SlackError("invalid_arguments", f"must be one of {kind} [json-pointer:/view/type]")
     if len(json.dumps(view)) > VIEW_SIZE:

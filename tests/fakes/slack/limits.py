@@ -131,9 +131,19 @@ def _elements(limit: int) -> Callable[[Problems, Json, str], None]:
 
 
 def _image(p: Problems, block: Json, at: str) -> None:
-    if "slack_file" not in block:
+    if "slack_file" in block:
+        _slack_file(p, block, at)
+    else:
         p.string(block.get("image_url"), URL, f"{at}/image_url")
     p.string(block.get("alt_text"), ALT_TEXT, f"{at}/alt_text")
+
+
+def _slack_file(p: Problems, block: Json, at: str) -> None:
+    file = block["slack_file"]
+    if "image_url" in block:
+        p.add("must provide either image_url or slack_file", at)
+    if not isinstance(file, dict) or [*file] not in (["id"], ["url"]):
+        p.add("must provide either an id or a url", f"{at}/slack_file")
 
 
 def _input(p: Problems, block: Json, at: str) -> None:

@@ -178,8 +178,9 @@ class People:
     def delete_file(self, file: SharedFile) -> None:
         """Delete a file; its messages stay without it."""
         gone = replace(self.workspace.files[file.id], deleted=True)
-        for workspace in self.workspace.world.sharing(file.channel):
-            workspace.files[file.id] = gone
+        for workspace in self.workspace.world.workspaces.values():
+            if file.id in workspace.files:
+                workspace.files[file.id] = gone
 
     def pin(self, channel: str, ts: str) -> None:
         """Pin a message to its channel."""

@@ -97,6 +97,19 @@ class SharedFile:
     details: Mapping[str, Any] = field(default_factory=dict)
     told_whole: bool = True
     deleted: bool = False
+    ready_at: float = 0.0  # time.monotonic(), when Slack will have looked at it
+
+
+@dataclass
+class Upload:
+    """A file on its way: announced, sent, and completed at last."""
+
+    file_id: str
+    name: str
+    length: int
+    team_id: str
+    content: bytes | None = None
+    done: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How the workspace's records look as JSON, in the Web API and in events alike."""
 
 import re
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -132,7 +133,8 @@ def _told_file(workspace: Workspace, file: SharedFile) -> Json:
 def file_json(workspace: Workspace, file: SharedFile) -> Json:
     """A file as `files.info` shows it; its address needs the bot's token."""
     address = f"{workspace.origin}/files-pri/{workspace.team_id}-{file.id}"
-    kind = file.name.rpartition(".")[2].lower()
+    looked_at = time.monotonic() >= file.ready_at
+    kind = file.name.rpartition(".")[2].lower() if looked_at else ""
     return {
         "id": file.id,
         "name": file.name,
@@ -140,7 +142,7 @@ def file_json(workspace: Workspace, file: SharedFile) -> Json:
         "user": file.user,
         "created": file.created,
         "timestamp": file.created,
-        "mimetype": file.mimetype,
+        "mimetype": file.mimetype if looked_at else "",
         "filetype": kind,
         "size": len(file.content),
         "mode": "hosted",

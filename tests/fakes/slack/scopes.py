@@ -28,6 +28,8 @@ NEEDED = {
     "usergroups.users.list": ("usergroups:read",),
     "reactions.add": ("reactions:write",),
     "reactions.remove": ("reactions:write",),
+    "files.completeUploadExternal": ("files:write",),
+    "files.getUploadURLExternal": ("files:write",),
     "files.info": ("files:read",),
     "files.list": ("files:read",),
     "pins.list": ("pins:read",),

@@ -24,15 +24,35 @@ from .world import World
 LEAVING = ("app_uninstalled", "tokens_revoked")  # told to an app that is not there any more
 STREAM_LIFETIME = 300.0  # seconds; reported by people whose longer streams died
 
+FILE_PROCESSING = 0.2  # seconds; Slack's takes up to some seconds
+
 # The tiers that docs.slack.dev gives: pass these, or stricter ones, as `rate_limits`.
+TIER_2, TIER_3, TIER_4 = (RateLimit(calls, 60.0) for calls in (20, 50, 100))
 SLACK_RATE_LIMITS = {
+    "assistant.threads.setStatus": RateLimit(600, 60.0),
+    "chat.appendStream": TIER_4,
+    "chat.delete": TIER_3,
+    "chat.postEphemeral": TIER_4,
     "chat.postMessage": RateLimit(1, 1.0, per_channel=True),
-    "chat.update": RateLimit(50, 60.0),
-    "chat.startStream": RateLimit(20, 60.0),
-    "chat.appendStream": RateLimit(100, 60.0),
-    "chat.stopStream": RateLimit(20, 60.0),
-    "views.publish": RateLimit(100, 60.0),
-    "conversations.replies": RateLimit(50, 60.0),
+    "chat.startStream": TIER_2,
+    "chat.stopStream": TIER_2,
+    "chat.update": TIER_3,
+    "conversations.history": TIER_3,
+    "conversations.info": TIER_3,
+    "conversations.members": TIER_4,
+    "conversations.open": TIER_3,
+    "conversations.replies": TIER_3,
+    "files.completeUploadExternal": TIER_4,
+    "files.getUploadURLExternal": TIER_4,
+    "files.info": TIER_4,
+    "usergroups.list": TIER_2,
+    "usergroups.users.list": TIER_2,
+    "users.info": TIER_4,
+    "users.list": TIER_2,
+    "views.open": TIER_4,
+    "views.publish": TIER_4,
+    "views.push": TIER_4,
+    "views.update": TIER_4,
 }
 
 
@@ -44,7 +64,8 @@ class SlackServer(Team):
     `ack_deadline` and `retry_delays` (seconds) are Slack's own unless a test is in a hurry.
     `events` are the subscriptions of the app's manifest (`app_mention`, `message.im`, …), None
     for all. `scopes` are what the app was granted, None to check none. `rate_limits` are kept
-    only for the methods named.
+    only for the methods named. `file_processing` is how long (seconds) an uploaded file is known
+    but of no known type, and no block may show it.
 
     Without `http_app` events go out by Socket Mode; with it they are posted to that address
     (`http://127.0.0.1:3000`), signed with `signing_secret` (made up where none is given).
@@ -59,11 +80,13 @@ class SlackServer(Team):
         scopes: Iterable[str] | None = None,
         rate_limits: Mapping[str, RateLimit] | None = None,
         stream_lifetime: float = STREAM_LIFETIME,
+        file_processing: float = FILE_PROCESSING,
         http_app: str | None = None,
         signing_secret: str | None = None,
     ) -> None:
         self.world = World()
         self._scopes, self._stream_lifetime = scopes, stream_lifetime
+        self._file_processing = file_processing
         workspace = self._new_workspace("acme")
         self.world.heard = self._heard
         self.signing_secret = signing_secret or secrets.token_hex(16)
@@ -142,7 +165,9 @@ class SlackServer(Team):
         return team
 
     def _new_workspace(self, name: str) -> Workspace:
-        return Workspace(self.world, name, self._scopes, self._stream_lifetime)
+        workspace = Workspace(self.world, name, self._scopes, self._stream_lifetime)
+        workspace.file_processing = self._file_processing
+        return workspace
 
     # -- what went out to the app --------------------------------------------------------
 
@@ -221,6 +246,14 @@ class SlackServer(Team):
         """Break the app's WebSockets without a word."""
         self.socket_mode.cut_all()
 
+    def cut_on_delivery(self, times: int = 1, *, lost: bool = False) -> None:
+        """Break the WebSocket under the next `times` sendings, without a word.
+
+        The payload still arrives, but its acknowledgement cannot; where `lost` it does not
+        arrive either. Slack sends it again after the deadline, over another connection.
+        """
+        self.socket_mode.cut_next(times, lost=lost)
+
     # -- signed HTTP ---------------------------------------------------------------------
 
     def deliver_over_http(
@@ -286,8 +319,8 @@ class SlackServer(Team):
         `kind`: "429" (with `seconds` as Retry-After), "500", "hang" (done at once, answered
         after `seconds`), "drop" (not done, no answer), "lose_reply" (done, no answer), or an
         error code of Slack such as "fatal_error" (not done). Besides methods there are
-        "response_url" and "file" (a download), which know "500", "hang" (before) and "drop",
-        and "sign_in" (the page that a file's place is taken by) and "429".
+        "response_url", "file" (a download) and "upload", which know "500", "hang" (before) and
+        "drop", and "sign_in" (the page that a file's place is taken by) and "429".
         """
         self._web.faults.add(method, Fault(kind, seconds), times)
 

@@ -8,6 +8,7 @@ import secrets
 import socket
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal
@@ -27,6 +28,8 @@ CONNECTION_TIME = 18_060  # seconds; what Slack's hello promises
 CLOSE_TIMEOUT = 1.0  # seconds for an app to answer the end of its connection
 HOST = {"host": "applink-1"}
 
+CUT: Json = {}  # stands in a queue where the connection is to break
+
 Goodbye = Literal["warning", "refresh_requested", "link_disabled"]
 
 
@@ -42,6 +45,9 @@ class Link:
     def write(self) -> None:
         """Send what is queued, until None: a client that does not read blocks only this."""
         while (frame := self.outgoing.get()) is not None:
+            if frame is CUT:
+                self.cut()
+                return
             if frame.get("envelope_id") in self.sent:
                 self.sent[frame["envelope_id"]][1].sent_at = time.monotonic()
             try:
@@ -81,6 +87,7 @@ class SocketMode:
         self._turn = itertools.count()
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
+        self._cuts: deque[bool] = deque()  # for each, whether the payload is lost too
         self.opened = 0  # connections so far
 
     def start(self) -> None:
@@ -164,7 +171,12 @@ class SocketMode:
         link = links[next(self._turn) % len(links)]
         frame = self._envelope(delivery, attempt)
         link.sent[frame["envelope_id"]] = (delivery, attempt)
-        link.outgoing.put(frame)
+        lost = self._cuts.popleft() if self._cuts else None
+        if not lost:
+            link.outgoing.put(frame)
+        if lost is not None:
+            link.retiring = True
+            link.outgoing.put(CUT)
         self._alarms.after(self._ack_deadline, lambda: failed("timeout", False))
 
     @staticmethod
@@ -179,6 +191,10 @@ class SocketMode:
         if event:
             frame |= {"retry_attempt": attempt.number, "retry_reason": attempt.reason}
         return frame
+
+    def cut_next(self, times: int, *, lost: bool) -> None:
+        """Break the connection under each of the next sendings, before it where `lost`."""
+        self._cuts.extend([lost] * times)
 
     def say_goodbye(self, reason: Goodbye) -> None:
         """Announce the end of every connection; all but a warning is followed by it.

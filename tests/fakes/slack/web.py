@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 from tests.fakes.faults import Fault, FaultPlan
 from tests.fakes.local_http import HangUpError, Reply, Request, json_reply
 
-from . import api_chat, api_oauth, api_places, api_surfaces, limits
+from . import api_chat, api_files, api_oauth, api_places, api_surfaces, limits
 from .checks import check_content
+from .pictures import check_pictures
 from .records import Call, Json, Message, NotSeenError, ResponsePost, ResponseUrl, SlackError
 from .rendering import with_ids
 from .scopes import check_scopes
@@ -23,7 +24,17 @@ from .world import World
 
 Method = Callable[[Workspace, Json], Json]
 
-STRUCTURED = ("attachments", "blocks", "chunks", "loading_messages", "metadata", "prompts", "view")
+STRUCTURED = (
+    "attachments",
+    "blocks",
+    "chunks",
+    "files",
+    "loading_messages",
+    "metadata",
+    "prompts",
+    "view",
+)
+UPLOADS = "/upload/v1/"
 WITHOUT_TOKEN = ("api.test", "oauth.v2.access")
 SIGN_IN_PAGE = b"<!DOCTYPE html><html><head><title>Sign in | Slack</title></head></html>"
 
@@ -70,6 +81,7 @@ class WebApi:
         self.closing = threading.Event()
         self.methods: dict[str, Method] = {
             **api_chat.METHODS,
+            **api_files.METHODS,
             **api_oauth.METHODS,
             **api_places.METHODS,
             **api_surfaces.METHODS,
@@ -86,6 +98,8 @@ class WebApi:
             return self._met("response_url") or self._respond(rest, request)
         if area == "files-pri":
             return self._met("file") or self._download(rest, request)
+        if request.path.startswith(UPLOADS) and request.method == "POST":
+            return self._met("upload") or self._upload(request)
         return Reply(404, b"not found", "text/plain")
 
     def _met(self, name: str) -> Reply | None:
@@ -219,6 +233,7 @@ class WebApi:
         try:
             if not body.get("delete_original"):
                 check_content(body, text_limit=limits.POST_TEXT)
+                check_pictures(self._world.workspaces[target.team_id], body.get("blocks"))
         except SlackError as error:
             return json_reply(error.body(), 400)
         with self._world.changed:
@@ -255,6 +270,16 @@ class WebApi:
         if not w.installed or request.bearer != w.bot_token:
             return Reply(200, SIGN_IN_PAGE, "text/html; charset=utf-8")
         return Reply(200, file.content, file.mimetype)
+
+    def _upload(self, request: Request) -> Reply:
+        upload = self._world.uploads.get(request.path.removeprefix(UPLOADS))
+        if upload is None or upload.done:
+            return Reply(404, b"not found", "text/plain")
+        content = request.file()
+        if len(content) != upload.length:
+            return Reply(400, b"the length is not what was announced", "text/plain")
+        upload.content = content
+        return Reply(200, b"OK - %d" % len(content), "text/plain")
 
 
 def _decoded(params: Json) -> Json:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .records import Call, Channel, Json, ResponseUrl, SlackError
+from .records import Call, Channel, Json, ResponseUrl, SlackError, Upload
 
 if TYPE_CHECKING:
     from .workspace import Workspace
@@ -48,6 +48,7 @@ class World:
         self.calls: list[Call] = []
         self.downloads: list[tuple[str, str | None]] = []  # (file id, token), as they came
         self.response_urls: dict[str, ResponseUrl] = {}
+        self.uploads: dict[str, Upload] = {}  # by the ticket in their address
         self.grants: dict[str, Grant] = {}  # by code
         self.bot_ids: dict[str, str] = {}  # by the bot's user id
         self.revoked: dict[str, str] = {}  # tokens that are no longer good, and the error's code
