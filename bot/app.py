@@ -1,27 +1,39 @@
-"""The Bolt app: which events and commands it listens to, and who reads them."""
+"""The Bolt app: what it listens to, and who reads or handles it: the table of contents."""
 
 import logging
 import re
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from types import ModuleType
+from typing import Any
 
-from slack_bolt import App
+from slack_bolt import App, BoltContext, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
+from bot.accepting import Acceptor, Reader
 from bot.client import Identity
-from bot.desk import Desk, Reader
-from bot.listeners import cite, mentions, messages
+from bot.failures import failed
+from bot.incoming import Body
+from bot.interactions import Handler, Submission
+from bot.listeners import choices, cite, mentions, messages
 
 EVENTS: dict[str, Reader] = {
     "app_mention": mentions.read,
+    "message.channels": messages.read,
+    "message.groups": messages.read,
     "message.im": messages.read,
+    "message.mpim": messages.read,
 }
-"""Event subscriptions by the names that the app's manifest gives them."""
+"""Event subscriptions by the names that the app's manifest gives them: questions, mostly."""
 
-COMMANDS: dict[str, Reader] = {
-    "/cite": cite.read,
-}
+OPENED: dict[str, Handler] = {}
+"""Events that are handled at once, in Bolt's pool, and kept nowhere."""
 
+COMMANDS = ("/cite",)
+
+INTERACTIVE: tuple[ModuleType, ...] = (choices,)
+"""The listeners with ACTIONS, VIEWS or SHORTCUTS."""
 
 ANY_OTHER = re.compile(".+")
 """Events that an app made from another manifest may send: left alone, they would come again."""
@@ -31,26 +43,49 @@ def ignore() -> None:
     """Let an event be acknowledged, and do nothing with it."""
 
 
-def build_app(client: WebClient, identity: Identity, desk: Desk, pool: Executor) -> App:
-    """Return the app, with `client`'s address, time limit and retries; `pool` runs the answers.
+def build_app(
+    client: WebClient,
+    acceptor: Acceptor,
+    pool: Executor,
+    authorize: Callable[..., AuthorizeResult],
+    signing_secret: str | None = None,
+) -> App:
+    """Return the app, with `client`'s address, time limit and retries; `pool` runs handlers.
 
-    Calls nothing. The token travels in the authorisation, so that one app can serve several.
+    Calls nothing. The token travels in the authorisation, so that one app can serve several
+    workspaces. Without a `signing_secret` it takes no requests over HTTP.
     """
     app = App(
         name="footnote",
         logger=_bolt_log(),
         client=without_token(client),
-        authorize=lambda: authorisation(client, identity),
+        authorize=authorize,
         listener_executor=pool,
+        signing_secret=signing_secret,
     )
     app.logger.setLevel(logging.WARNING)
-    for name, read in EVENTS.items():
-        app.event(name.partition(".")[0], middleware=[desk.accepting(read)])(desk.answer)
-    for name, read in COMMANDS.items():
-        app.command(name, middleware=[desk.accepting(read)])(desk.answer)
+    readers = {name.partition(".")[0]: read for name, read in EVENTS.items()}
+    for name, read in readers.items():
+        app.event(name, middleware=[acceptor.accepting(read)])(ignore)
+    for event, handle in OPENED.items():
+        app.event(event)(_handling(acceptor, handle))
+    for command in COMMANDS:
+        app.command(command, middleware=[_commanding(acceptor)])(ignore)
+    for action, handle in collected("ACTIONS").items():
+        app.action(action)(_handling(acceptor, handle))
+    for shortcut, handle in collected("SHORTCUTS").items():
+        app.shortcut(shortcut)(_handling(acceptor, handle))
+    for view, submit in collected("VIEWS").items():
+        app.view(view)(_submitting(acceptor, submit))
+    app.action(ANY_OTHER)(_acknowledge)
     app.event(ANY_OTHER)(ignore)
-    app.error(desk.failed)
+    app.error(failed)
     return app
+
+
+def collected(name: str) -> Mapping[str | re.Pattern[str], Any]:
+    """Return what the interactive listeners have under a name, each id once."""
+    return {key: one for module in INTERACTIVE for key, one in getattr(module, name, {}).items()}
 
 
 def authorisation(client: WebClient, identity: Identity) -> AuthorizeResult:
@@ -70,6 +105,49 @@ def without_token(client: WebClient) -> WebClient:
     return WebClient(
         base_url=client.base_url, timeout=client.timeout, retry_handlers=client.retry_handlers
     )
+
+
+def _handling(acceptor: Acceptor, handle: Handler) -> Callable[..., None]:
+    """Return a listener that acknowledges and hands over to a handler."""
+
+    def listener(body: Body, context: BoltContext) -> None:
+        context.ack()
+        workspace = acceptor.workspace(body)
+        if workspace is not None:
+            handle(workspace, body)
+
+    return listener
+
+
+def _submitting(acceptor: Acceptor, submit: Submission) -> Callable[..., None]:
+    """Return a listener that acknowledges a view with what its handler wants done with it."""
+
+    def listener(body: Body, context: BoltContext) -> None:
+        workspace = acceptor.workspace(body)
+        wanted = submit(workspace, body) if workspace is not None else None
+        if wanted:
+            context.ack(**wanted)
+        else:
+            context.ack()
+
+    return listener
+
+
+def _commanding(acceptor: Acceptor) -> Callable[..., BoltResponse]:
+    """Return a command's middleware: questions are kept like others, the rest is handled."""
+    asking = acceptor.accepting(cite.read)
+
+    def middleware(
+        body: Body, context: BoltContext, next_: Callable[[], BoltResponse]
+    ) -> BoltResponse:
+        return asking(body, context, next_)
+
+    return middleware
+
+
+def _acknowledge(context: BoltContext) -> None:
+    """Take a button's press that needs nothing done, such as that of a link."""
+    context.ack()
 
 
 def _bolt_log() -> logging.Logger:

@@ -23,7 +23,9 @@ RETRIES = 2  # further tries of one call
 SLACK_FAILURES = (SlackClientError, OSError, HTTPException)
 """What a call of the Web API or of a response_url raises when it fails."""
 
-CHANGES = frozenset({"chat.postMessage"})
+CHANGES = frozenset(
+    {"chat.postMessage", "chat.postEphemeral", "chat.startStream", "chat.appendStream"}
+)
 """Methods that change something: sent again only where Slack cannot have acted on the first."""
 
 BOT_PREFIX = "xoxb-"
@@ -95,6 +97,16 @@ class Interrupted(RetryHandler):
 def retry_handlers() -> list[RetryHandler]:
     """Return the handlers every client of Slack uses."""
     return [RateLimited(max_retry_count=RETRIES), Interrupted(max_retry_count=RETRIES)]
+
+
+def impatient(client: WebClient, timeout: float = API_TIMEOUT) -> WebClient:
+    """Return a client like this one that leaves waiting, after a 429, to its caller."""
+    return WebClient(
+        token=client.token,
+        base_url=client.base_url,
+        timeout=int(timeout),
+        retry_handlers=[Interrupted(max_retry_count=1)],
+    )
 
 
 def web_client(settings: Settings) -> WebClient:

@@ -1,11 +1,12 @@
-"""What somebody asked in Slack: the one shape that mentions, messages and commands become."""
+"""What somebody said in Slack: the one shape that mentions, messages and commands become."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from ingestion.errors import printable
+from store.events import Arrival, Event, EventKind
 
 Body = dict[str, Any]
 
@@ -17,6 +18,7 @@ FILES_LIMIT = 20  # files of one message that are looked at; people share at mos
 NAMELESS = "the shared file"
 
 ENTITY = re.compile(r"<([^<>]*)>")
+PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,16 @@ class Shared:
 
 @dataclass(frozen=True)
 class Incoming:
-    """One question from Slack, before anything is known about who asked.
+    """A message to the bot, its edit or its deletion, before anything is known about who wrote it.
 
-    `thread_ts` is the thread it was asked in, if any. `private` means that nobody but the asker
-    will see the answer; `shared` that the event itself says other organisations see the channel;
-    `command` that it was not a message, so that `ts` is only a name and no thread can follow.
+    `ts` is the message's; `changed_ts` is when it was edited or deleted. `thread_ts` is the thread
+    it was written in, if any. `private` means that nobody but the asker will see the answer;
+    `shared` that the event itself says other organisations see the channel; `command` that it was
+    not a message, so that `ts` is only a name and no thread can follow. `addressed` says that it
+    was said to the bot: other messages may be for it in a thread that it takes part in.
     An empty `text` asks for help. `event_id` is the delivery's, the same on every retry.
-    `as_of` asks for what was in force then; `problem` is said instead of an answer. `files` came
-    with the message.
+    `as_of` asks for what was in force then; `problem` is said instead of an answer; `reply_url`
+    is where a command is answered. `files` came with the message.
     """
 
     team: str
@@ -50,8 +54,12 @@ class Incoming:
     private: bool = False
     shared: bool = False
     command: bool = False
+    addressed: bool = True
+    kind: EventKind = "question"
+    changed_ts: str | None = None
     as_of: datetime | None = None
     problem: str | None = None
+    reply_url: str | None = None
     files: tuple[Shared, ...] = ()
 
     @property
@@ -60,7 +68,7 @@ class Incoming:
         return self.thread_ts or self.ts
 
     @property
-    def event_key(self) -> str:
+    def message_key(self) -> str:
         """The name of the message, the same for each event that tells of it."""
         return f"{self.team}:{self.channel}:{self.ts}"
 
@@ -69,30 +77,188 @@ class Incoming:
         """The key of the conversation: turns are remembered per thread, not for a command."""
         return None if self.command else f"slack:{self.team}:{self.channel}:{self.thread}"
 
+    def arrival(self, workspace_id: int) -> Arrival:
+        """Return what is kept of it."""
+        key = self.message_key
+        return Arrival(
+            workspace_id=workspace_id,
+            kind=self.kind,
+            key=key if self.kind == "question" else f"{key}:{self.changed_ts}",
+            message_key=key,
+            team=self.team,
+            channel=self.channel,
+            ts=self.changed_ts or self.ts,
+            user_id=self.user,
+            text=self.text,
+            conversation=self.conversation,
+            thread_ts=self.thread_ts,
+            delivery_id=self.event_id or None,
+            addressed=self.addressed,
+            detail=Detail.of(self).to_json(),
+        )
 
-def from_event(body: Body, bot_user_id: str | None, *, private: bool) -> Incoming | None:
-    """Return the question in a `message` or `app_mention` event, None where it is none.
 
-    None are the words of bots (this one included), edits, deletions and notices.
+@dataclass(frozen=True)
+class Detail:
+    """What an event's row keeps beside the words: how it was asked."""
+
+    private: bool = False
+    shared: bool = False
+    command: bool = False
+    addressed: bool = True
+    as_of: datetime | None = None
+    problem: str | None = None
+    reply_url: str | None = None
+    files: tuple[Shared, ...] = field(default=())
+
+    @classmethod
+    def of(cls, incoming: Incoming) -> "Detail":
+        """Return how a message was asked."""
+        return cls(
+            incoming.private,
+            incoming.shared,
+            incoming.command,
+            incoming.addressed,
+            incoming.as_of,
+            incoming.problem,
+            incoming.reply_url,
+            incoming.files,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON types, without what is as usual."""
+        written: dict[str, Any] = {
+            "private": self.private,
+            "shared": self.shared,
+            "command": self.command,
+            "unaddressed": not self.addressed,
+            "as_of": self.as_of.isoformat() if self.as_of else None,
+            "problem": self.problem,
+            "reply_url": self.reply_url,
+            "files": [{"id": one.id, "name": one.name, "mode": one.mode} for one in self.files],
+        }
+        return {key: value for key, value in written.items() if value}
+
+    @classmethod
+    def kept(cls, detail: dict[str, Any]) -> "Detail":
+        """Return what `to_json` gave."""
+        return cls(
+            private=bool(detail.get("private")),
+            shared=bool(detail.get("shared")),
+            command=bool(detail.get("command")),
+            addressed=not detail.get("unaddressed"),
+            as_of=datetime.fromisoformat(detail["as_of"]) if detail.get("as_of") else None,
+            problem=detail.get("problem"),
+            reply_url=detail.get("reply_url"),
+            files=tuple(Shared(**one) for one in detail.get("files", ())),
+        )
+
+
+def incoming_of(event: Event) -> Incoming:
+    """Return the message that an event keeps."""
+    detail = Detail.kept(event.detail)
+    return Incoming(
+        team=event.team,
+        channel=event.channel,
+        ts=event.message_key.rpartition(":")[2],
+        user=event.user_id,
+        text=event.text,
+        event_id="",
+        thread_ts=event.thread_ts,
+        private=detail.private,
+        shared=detail.shared,
+        command=detail.command,
+        addressed=detail.addressed,
+        kind=event.kind,
+        changed_ts=None if event.kind == "question" else event.ts,
+        as_of=detail.as_of,
+        problem=detail.problem,
+        reply_url=detail.reply_url,
+        files=detail.files,
+    )
+
+
+def from_event(body: Body, bot_user_id: str | None) -> Incoming | None:
+    """Return what a `message` or `app_mention` event asks of the bot, None where it is nothing.
+
+    Nothing are the words of bots (this one included), notices, and what people say to each other:
+    messages outside direct ones that name other people and not the bot.
     """
     event = body.get("event") or {}
-    if event.get("bot_id") or event.get("edited") or event.get("hidden"):
+    if event.get("subtype") == "message_changed":
+        return _edit(body, event, bot_user_id)
+    if event.get("subtype") == "message_deleted":
+        return _deletion(body, event, bot_user_id)
+    if event.get("edited") or event.get("hidden"):
         return None
-    if event.get("subtype") not in OWN_WORDS or event.get("user") in (None, bot_user_id):
+    return _said(body, event, event, bot_user_id)
+
+
+def _said(body: Body, event: Body, message: Body, bot_user_id: str | None) -> Incoming | None:
+    """Return a message as something said; `message` may be an event or what an edit carries."""
+    if message.get("bot_id") or message.get("subtype") not in OWN_WORDS:
         return None
-    if not (event.get("channel") and event.get("ts")):
+    if message.get("user") in (None, bot_user_id):
+        return None
+    if not (event.get("channel") and message.get("ts")):
+        return None
+    text = message.get("text") or ""
+    private = is_direct(body)
+    named = set(PERSON.findall(text))
+    addressed = private or event.get("type") == "app_mention" or bot_user_id in named
+    if not addressed and (named or message.get("files")):
         return None
     return Incoming(
         team=home_team(body),
         channel=event["channel"],
-        ts=event["ts"],
-        user=event["user"],
-        text=spoken(event.get("text") or "", bot_user_id),
+        ts=message["ts"],
+        user=message["user"],
+        text=spoken(text, bot_user_id),
         event_id=body.get("event_id") or "",
-        thread_ts=event.get("thread_ts"),
+        thread_ts=message.get("thread_ts"),
         private=private,
         shared=bool(body.get("is_ext_shared_channel")),
-        files=files_of(event),
+        addressed=addressed,
+        files=files_of(message),
+    )
+
+
+def _edit(body: Body, event: Body, bot_user_id: str | None) -> Incoming | None:
+    """Return an edit that changed words; Slack also tells of previews and of replies so.
+
+    A message that has replies is not deleted but becomes a tombstone.
+    """
+    message, before = event.get("message") or {}, event.get("previous_message") or {}
+    if message.get("subtype") == "tombstone":
+        return _deletion(body, event | {"deleted_ts": message.get("ts")}, bot_user_id)
+    if message.get("text") == before.get("text"):
+        return None
+    said = _said(body, event, message, bot_user_id)
+    if said is None:
+        return None
+    at = (message.get("edited") or {}).get("ts") or event.get("event_ts") or event.get("ts")
+    mention = f"<@{bot_user_id}"
+    added = mention in (message.get("text") or "") and mention not in (before.get("text") or "")
+    return replace(said, kind="edit", changed_ts=at, addressed=added)
+
+
+def _deletion(body: Body, event: Body, bot_user_id: str | None) -> Incoming | None:
+    before = event.get("previous_message") or {}
+    ts, user = event.get("deleted_ts"), before.get("user")
+    if not ts or not event.get("channel") or before.get("bot_id") or user == bot_user_id:
+        return None
+    return Incoming(
+        team=home_team(body),
+        channel=event["channel"],
+        ts=ts,
+        user=user or "",
+        text="",
+        event_id=body.get("event_id") or "",
+        thread_ts=before.get("thread_ts"),
+        private=is_direct(body),
+        addressed=False,
+        kind="deletion",
+        changed_ts=event.get("event_ts") or event.get("ts"),
     )
 
 

@@ -14,10 +14,18 @@ PATH = ROOT / "manifest.json"
 
 METHOD_SCOPES: dict[str, tuple[str, ...]] = {
     "apps.connections.open": (),  # with the app-level token
+    "assistant.threads.setStatus": ("assistant:write",),
     "auth.test": (),
+    "chat.appendStream": ("chat:write",),
+    "chat.delete": ("chat:write",),
+    "chat.postEphemeral": ("chat:write",),
     "chat.postMessage": ("chat:write",),
+    "chat.startStream": ("chat:write",),
+    "chat.stopStream": ("chat:write",),
     "chat.update": ("chat:write",),
+    "conversations.history": ("channels:history", "groups:history", "im:history", "mpim:history"),
     "conversations.info": ("channels:read", "groups:read", "mpim:read"),
+    "conversations.replies": ("channels:history", "groups:history", "im:history", "mpim:history"),
     "files.info": ("files:read",),
     "files.list": ("files:read",),
     "pins.list": ("pins:read",),
@@ -27,7 +35,10 @@ METHOD_SCOPES: dict[str, tuple[str, ...]] = {
 
 EVENT_SCOPES = {
     "app_mention": "app_mentions:read",
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
     "message.im": "im:history",
+    "message.mpim": "mpim:history",
 }
 COMMAND_SCOPE = "commands"
 

@@ -3,15 +3,16 @@
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from socket import SHUT_RDWR
 from typing import Literal, TypeVar
 
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
+from sqlalchemy import Engine
 
-from bot.app import build_app
+from bot.app import authorisation, build_app
+from bot.bell import Bell
 from bot.client import (
     APP_REFUSED,
     SLACK_FAILURES,
@@ -22,16 +23,15 @@ from bot.client import (
     tokens,
     web_client,
 )
-from bot.desk import ANSWER_DEADLINE, Answerer, Desk
-from bot.listeners.files import SharedFiles
 from bot.manifest import SCOPES
-from bot.people import Members, People
-from bot.uploads import Intake, Uploads
+from bot.people import Members
+from bot.serving import Service, open_workspace
+from bot.workers import ANSWER_DEADLINE
+from bot.workspaces import Answerer, OneWorkspace
 from core.errors import FootnoteError, ServiceUnavailableError
 from core.logs import logger
 from core.settings import Settings
 
-WORKERS = 8  # questions answered at once; the database pool has as many connections
 FIRST_PAUSE = 1.0  # seconds before trying again to reach Slack, doubled each time
 LONGEST_PAUSE = 30.0  # seconds
 CLOSING = 2.0  # seconds that the end of a connection may take
@@ -54,17 +54,16 @@ class SlackStatus:
 
 def run_socket_mode(
     settings: Settings,
+    engine: Engine,
+    workspace_id: int,
     answerer: Answerer,
     members: Members,
     stop: threading.Event,
     *,
     connected: Callable[[Identity], None] | None = None,
     deadline: float = ANSWER_DEADLINE,
-    intake: Intake | None = None,
 ) -> None:
     """Answer in Slack until `stop` is set; `connected` is told once, when events can come.
-
-    With an `intake`, files that are shared with the bot become documents.
 
     Lost connections are made again for as long as it runs, and an unreachable Slack is waited
     for. Raises ConfigurationError where a token is refused.
@@ -74,31 +73,29 @@ def run_socket_mode(
     identity = patiently(lambda: identify(client), stop)
     if identity is None:
         return
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="answer")
-    people = People(members)
-    uploads = Uploads(intake, client) if intake else None
-    receiver = SharedFiles(intake, people, uploads) if intake and uploads else None
-    desk = Desk(answerer, people, deadline, receiver)
-    handler = SocketModeHandler(
-        build_app(client, identity, desk, pool), app_token, web_client=client
+    bell = Bell()
+    workspace, close = open_workspace(
+        settings, engine, workspace_id, client, identity, answerer, members, bell.ring
     )
+    service = Service(settings, engine, OneWorkspace(workspace), bell, deadline=deadline)
+    known = authorisation(client, identity)
+    app = build_app(client, service.acceptor, service.pool, lambda: known)
+    handler = SocketModeHandler(app, app_token, web_client=client)
     logging.getLogger("websocket").setLevel(logging.CRITICAL)  # the handler logs the same
-    if uploads is not None:
-        uploads.start()
     opened = threading.Event()
     handler.client.on_open_listeners.append(lambda _: opened.set())
     try:
-        if patiently(lambda: _connect(handler.client, opened), stop):
-            log.info("connected to Slack", bot=identity.name, team=identity.team)
-            if connected is not None:
-                connected(identity)
-            keep_alive(handler.client, stop)
+        with service:
+            try:
+                if patiently(lambda: _connect(handler.client, opened), stop):
+                    log.info("connected to Slack", bot=identity.name, team=identity.team)
+                    if connected is not None:
+                        connected(identity)
+                    keep_alive(handler.client, stop)
+            finally:
+                hang_up(handler.client)
     finally:
-        hang_up(handler.client)
-        desk.close()
-        if uploads is not None:
-            uploads.close()
-        pool.shutdown(wait=False, cancel_futures=True)
+        close()
 
 
 def patiently(call: Callable[[], Result], stop: threading.Event) -> Result | None:

@@ -1,12 +1,13 @@
 """The workspaces that a bot process serves, each with what its handlers work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from slack_sdk import WebClient
 from sqlalchemy import Engine
 
+from bot.incoming import Incoming
 from bot.people import People
 from core.settings import Settings
 from graph.state import Question
@@ -20,11 +21,18 @@ class Answerer(Protocol):
         """Return the answer; a repeated `event_key` gets the first answer again."""
 
 
+class Receiver(Protocol):
+    """What takes the files that come along with a message."""
+
+    def receive(self, client: WebClient, incoming: Incoming) -> str | None:
+        """Take them, to be answered for in time; or return the sentence why they are not taken."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """One team: its row's id, its client with the bot's token, who its people are, its answers.
 
-    `wake` says that posts were written: they are sent at once.
+    `wake` says that posts were written: they are sent at once. `receiver` takes files.
     """
 
     id: int
@@ -37,6 +45,7 @@ class Workspace:
     answerer: Answerer
     settings: Settings
     wake: Callable[[], None]
+    receiver: Receiver | None = None
 
     @property
     def page(self) -> str | None:
@@ -52,6 +61,9 @@ class Workspaces(Protocol):
 
     def of_id(self, workspace_id: int) -> Workspace | None:
         """Return the workspace with a row's id; None where the app is not installed any more."""
+
+    def all(self) -> Sequence[Workspace]:
+        """Return the workspaces that this process has met so far."""
 
     @property
     def only(self) -> int | None:
@@ -72,6 +84,10 @@ class OneWorkspace:
     def of_id(self, workspace_id: int) -> Workspace | None:
         """Return the workspace where it is this one."""
         return self.workspace if workspace_id == self.workspace.id else None
+
+    def all(self) -> Sequence[Workspace]:
+        """Return the one workspace."""
+        return (self.workspace,)
 
     @property
     def only(self) -> int | None:

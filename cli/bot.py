@@ -9,9 +9,11 @@ import click
 from bot.client import Identity
 from bot.people import StoredMembers
 from bot.socket import run_socket_mode
-from bot.uploads import Intake
 from cli.agent import local_agent
 from cli.runtime import end_with_parent, open_runtime
+from store.engine import connect
+
+CONNECTIONS = 16  # beside the agent's own: accepting must never wait for one
 
 
 @click.command()
@@ -28,13 +30,18 @@ def bot(ready_file: Path | None) -> None:
             ready_file.write_text(identity.name)
 
     with open_runtime() as runtime:
-        page = runtime.settings.page_url if runtime.settings.public_url else None
         members = StoredMembers(runtime.engine, runtime.workspace_id)
-        run_socket_mode(
-            runtime.settings,
-            local_agent(runtime),
-            members,
-            stop,
-            connected=connected,
-            intake=Intake(runtime.engine, runtime.workspace_id, page),
-        )
+        url = runtime.engine.url.render_as_string(hide_password=False)
+        engine = connect(url, pool_size=CONNECTIONS)
+        try:
+            run_socket_mode(
+                runtime.settings,
+                engine,
+                runtime.workspace_id,
+                local_agent(runtime),
+                members,
+                stop,
+                connected=connected,
+            )
+        finally:
+            engine.dispose()

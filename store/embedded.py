@@ -47,7 +47,7 @@ SETTINGS = (
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "shared_buffers=128MB",
-    "max_connections=50",
+    "max_connections=120",
     "log_checkpoints=off",
     "timezone=UTC",
 )

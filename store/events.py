@@ -268,6 +268,20 @@ def is_changed_since(connection: Connection, event: Event) -> bool:
     )
 
 
+def has_addressed(engine: Engine, conversation_id: int, user_id: str) -> bool:
+    """Whether a person has spoken to the bot itself in a conversation."""
+    with engine.connect() as connection:
+        return bool(
+            connection.execute(
+                text(
+                    "SELECT EXISTS (SELECT FROM events WHERE conversation_id = :id"
+                    " AND user_id = :user_id AND NOT detail ? 'unaddressed')"
+                ),
+                {"id": conversation_id, "user_id": user_id},
+            ).scalar_one()
+        )
+
+
 def leave_conversation(connection: Connection, conversation_id: int) -> None:
     """Stay out of a thread until somebody speaks to the bot there again."""
     connection.execute(

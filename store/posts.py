@@ -73,6 +73,7 @@ WITH due AS (
     WHERE ((p.state = 'waiting' AND p.not_before <= clock_timestamp())
            OR (p.state = 'posting' AND p.lease_until < clock_timestamp()))
       AND (CAST(:workspace_id AS bigint) IS NULL OR p.workspace_id = :workspace_id)
+      AND p.message <> '{{}}'  -- a stream that is being written: its event ends first
       AND coalesce(c.next_post_at, '-infinity') <= clock_timestamp()
       AND NOT EXISTS (
           SELECT FROM posts b
@@ -248,6 +249,42 @@ def say_instead(
             " lease_owner = NULL, lease_until = NULL WHERE id = :id"
         ),
         {"id": post_id, "message": json.dumps(message), "answer_id": answer_id},
+    )
+
+
+def say_in_stream(
+    connection: Connection,
+    post_id: int,
+    message: dict[str, Any],
+    answer_id: str,
+    owner: str,
+    lease: float,
+) -> None:
+    """Keep what a stream is going to say, while it is still its owner's to end it."""
+    connection.execute(
+        text(
+            "UPDATE posts SET message = CAST(:message AS jsonb), state = 'posting',"
+            " answer_id = :answer_id, lease_owner = :owner,"
+            " lease_until = clock_timestamp() + make_interval(secs => :lease) WHERE id = :id"
+        ),
+        {
+            "id": post_id,
+            "message": json.dumps(message),
+            "answer_id": answer_id,
+            "owner": owner,
+            "lease": lease,
+        },
+    )
+
+
+def leave_to_poster(connection: Connection, post_id: int) -> None:
+    """Have a post that could not be streamed shown whole."""
+    connection.execute(
+        text(
+            "UPDATE posts SET state = 'waiting', lease_owner = NULL, lease_until = NULL"
+            " WHERE id = :id AND state = 'posting'"
+        ),
+        {"id": post_id},
     )
 
 

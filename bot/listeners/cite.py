@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 from slack_bolt import BoltContext
 
-from bot.desk import Asked
 from bot.incoming import Body, Incoming, spoken
-from bot.replies import PrivateReply
 from retrieval.facts import MONTH_NAMES, MONTHS
 
 HELP_WORD = "help"
@@ -33,11 +31,11 @@ class Dated(NamedTuple):
     unread: str | None = None
 
 
-def read(body: Body, context: BoltContext) -> Asked | None:
+def read(body: Body, context: BoltContext) -> Incoming | None:
     """Return the question of a `/cite` command."""
     words = spoken(body.get("text") or "", context.bot_user_id)
     dated = Dated("") if words.lower() == HELP_WORD else split_day(words, datetime.now(UTC).date())
-    incoming = Incoming(
+    return Incoming(
         team=body["team_id"],
         channel=body["channel_id"],
         ts=f"cite-{body['trigger_id']}",
@@ -48,8 +46,8 @@ def read(body: Body, context: BoltContext) -> Asked | None:
         command=True,
         as_of=dated.as_of,
         problem=None if dated.unread is None else NOT_A_DAY.format(dated.unread[:DAY_SHOWN]),
+        reply_url=body["response_url"],
     )
-    return Asked(incoming, context.client, PrivateReply(body["response_url"]))
 
 
 def split_day(words: str, today: date) -> Dated:

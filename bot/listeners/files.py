@@ -39,7 +39,7 @@ class SharedFiles:
         if not self.people.may_add_documents(client, incoming.team, incoming.user):
             return self._refused(incoming)
         if self._taken(incoming, self.people.readers(client, incoming)):
-            log.info("files taken", key=incoming.event_key, files=len(incoming.files))
+            log.info("files taken", key=incoming.message_key, files=len(incoming.files))
             self.uploads.wake()
         return None
 
@@ -53,7 +53,7 @@ class SharedFiles:
                 self.intake.workspace_id,
                 incoming.user,
                 hashlib.sha256(ids.encode()).hexdigest(),
-                idempotency_key=incoming.event_key,
+                idempotency_key=incoming.message_key,
                 reply=place.to_json(),
             )
             if is_new:

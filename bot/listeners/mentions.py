@@ -2,11 +2,9 @@
 
 from slack_bolt import BoltContext
 
-from bot.desk import Asked, asked_in_thread
-from bot.incoming import Body, from_event, is_direct
+from bot.incoming import Body, Incoming, from_event
 
 
-def read(body: Body, context: BoltContext) -> Asked | None:
+def read(body: Body, context: BoltContext) -> Incoming | None:
     """Return the question of an `app_mention` event."""
-    private = is_direct(body)
-    return asked_in_thread(from_event(body, context.bot_user_id, private=private), context)
+    return from_event(body, context.bot_user_id)

@@ -1,17 +1,15 @@
-"""Direct messages: each is a question, answered in a thread under it.
+"""Messages: in a direct message each is a question, answered in a thread under it.
 
-A thread, so that what follows belongs to a conversation of its own; a message inside a thread is
-answered in that thread.
+Elsewhere they are for the bot where they name it, follow up in a thread that it takes part in,
+or where the channel has it answer everything; the store knows which. Edits and deletions follow
+their message.
 """
 
 from slack_bolt import BoltContext
 
-from bot.desk import Asked, asked_in_thread
-from bot.incoming import Body, from_event, is_direct
+from bot.incoming import Body, Incoming, from_event
 
 
-def read(body: Body, context: BoltContext) -> Asked | None:
-    """Return the question of a `message` event; None outside direct messages."""
-    if not is_direct(body):
-        return None
-    return asked_in_thread(from_event(body, context.bot_user_id, private=True), context)
+def read(body: Body, context: BoltContext) -> Incoming | None:
+    """Return what a `message` event may ask, in whatever place it was written."""
+    return from_event(body, context.bot_user_id)

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from core.settings import ROOT
+from store.engine import connect
 from tests.acceptance.processes import Finished, Footnote, installation
 from tests.acceptance.slack_face import Answerer, KeptMembers, declared, running
 from tests.fakes.slack import SlackServer
@@ -36,10 +38,20 @@ def members() -> KeptMembers:
 
 
 @pytest.fixture
-def bot(slack: SlackServer, answerer: Answerer, members: KeptMembers) -> Iterator[None]:
+def bot(
+    slack: SlackServer, bot_engine: Engine, answerer: Answerer, members: KeptMembers
+) -> Iterator[None]:
     """The running bot."""
-    with running(slack, answerer, members):
+    with running(slack, bot_engine, answerer, members):
         yield
+
+
+@pytest.fixture
+def bot_engine(database_url: str) -> Iterator[Engine]:
+    """An engine as the bot has it, on a database of the test's own."""
+    made = connect(database_url, pool_size=16)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture(scope="session")

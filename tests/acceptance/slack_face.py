@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import Engine
+
 from bot.manifest import PATH
+from bot.people import Members, StoredMembers
 from bot.socket import run_socket_mode
-from bot.uploads import Intake
 from core.settings import Settings
 from graph.state import Question
 from store.access import Member
 from store.answers import Answer, Citation, Claim
+from store.workspaces import ensure_workspace
 from tests.fakes.slack import Message, SlackServer
 
 SETTLED = 0.5  # seconds after which a second reply would have come
@@ -93,17 +96,20 @@ def settings_for(slack: SlackServer, **changes: str) -> Settings:
 @contextmanager
 def running(
     slack: SlackServer,
+    engine: Engine,
     answerer: Answerer,
-    members: KeptMembers,
+    members: Members | None = None,
     deadline: float = 20.0,
-    intake: Intake | None = None,
+    **changes: str,
 ) -> Iterator[None]:
-    """Run the bot until the block ends."""
+    """Run the bot in the local workspace until the block ends; `changes` are settings."""
     stop, ready = threading.Event(), threading.Event()
+    workspace_id = ensure_workspace(engine)
+    kept = members or StoredMembers(engine, workspace_id)
     thread = threading.Thread(
         target=run_socket_mode,
-        args=(settings_for(slack), answerer, members, stop),
-        kwargs={"connected": lambda _: ready.set(), "deadline": deadline, "intake": intake},
+        args=(settings_for(slack, **changes), engine, workspace_id, answerer, kept, stop),
+        kwargs={"connected": lambda _: ready.set(), "deadline": deadline},
     )
     thread.start()
     try:

@@ -1,0 +1,449 @@
+"""What is done about one accepted event: a question, an edit of one, or its deletion.
+
+Whatever the end is, it is one transaction: the event ends and its posts are written. Whoever
+comes second, after an apology or in another process, writes nothing.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from slack_sdk.errors import SlackApiError
+from sqlalchemy import Connection
+
+from bot.failures import note_failure
+from bot.incoming import Incoming, incoming_of
+from bot.limits import count_tokens, over_limit
+from bot.living import LEASE as STREAM_LEASE
+from bot.living import Living, Streams, pieces_of, reply_key
+from bot.outgoing import as_json, write_posts
+from bot.render import (
+    HELP,
+    Message,
+    fits_stream,
+    plain,
+    render,
+    render_below,
+    render_failure,
+    render_markdown_stream,
+)
+from bot.workspaces import Workspace
+from core.errors import reference_id
+from core.logs import logger
+from graph.state import Question
+from store.access import Access
+from store.answers import Answer
+from store.channels import ChannelSettings, channel_settings
+from store.events import (
+    Event,
+    end_event,
+    forget_message,
+    has_addressed,
+    is_changed_since,
+    leave_conversation,
+)
+from store.posts import (
+    NewPost,
+    Post,
+    leave_to_poster,
+    mark_posted,
+    posts_of_message,
+    say_in_stream,
+    say_instead,
+    withdraw_posts,
+)
+from store.search import count_in_force
+
+COMMAND_POSTS = 5  # that Slack takes on one response_url
+TOO_LONG = "The rest does not fit here. Ask me in a direct message to see all of it."
+LEFT = "I'll stay out of this thread. Mention me and I'm back."
+STAYING = "In a direct message I answer whatever you write; just don't write, and I'm quiet."
+OFF = "I'm switched off in this channel. Ask me in a direct message."
+LEAVE = re.compile(
+    r"(?:please )?(?:stop|leave|go away|be quiet|shut up|leave (?:us|this thread)|stop answering)"
+    r"(?: please)?[.!]*",
+    re.IGNORECASE,
+)
+ASKING = re.compile(
+    r"\?|^(?:and |but |so |ok(?:ay)?,? )?(?:who|what|when|where|why|how|which|can|could|may|do"
+    r"|does|did|is|are|was|were|will|would|should|shall|has|have|must|am)\b",
+    re.IGNORECASE,
+)
+NEVER_THERE = frozenset({"message_not_found", "channel_not_found", "cant_delete_message"})
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True)
+class Handler:
+    """Handles events for one process; `owner` is the name that its leases carry."""
+
+    owner: str
+    streams: Streams
+
+    def handle(self, workspace: Workspace, event: Event) -> None:
+        """Do what an event asks for, and end it."""
+        if event.kind == "deletion":
+            self._withdraw(workspace, event)
+            return
+        incoming = incoming_of(event)
+        with workspace.engine.connect() as connection:
+            changed = is_changed_since(connection, event)
+        if changed:  # what waits behind it counts instead
+            self._end(workspace, event, "changed")
+            return
+        settings = channel_settings(workspace.engine, workspace.id, event.channel)
+        said = self._said_at_once(workspace, event, incoming, settings)
+        if said is not None:
+            outcome, messages = said
+            self._reply(workspace, event, incoming, settings, outcome, messages)
+        elif not self._taken_with_files(workspace, event, incoming, settings):
+            self._answer(workspace, event, incoming, settings)
+
+    def apologise(self, workspace: Workspace, event: Event, reference: str) -> None:
+        """Reply with a reference, whoever works on the event, unless it ended meanwhile."""
+        incoming = incoming_of(event)
+        with workspace.engine.begin() as connection:
+            if not end_event(connection, event.id, "error"):
+                return
+            if event.kind == "deletion":
+                return
+            messages = render_failure(reference)
+            self._write(connection, workspace, event, incoming, private_of(incoming), messages)
+        workspace.wake()
+
+    # --- what needs no answer ---------------------------------------------------------------
+
+    def _said_at_once(
+        self,
+        workspace: Workspace,
+        event: Event,
+        incoming: Incoming,
+        settings: ChannelSettings,
+    ) -> tuple[str, tuple[Message, ...]] | None:
+        """Return outcome and reply of what needs no answer; None where it needs one."""
+        if not incoming.addressed and not self._is_for_us(workspace, event, incoming):
+            return "not_for_us", ()
+        if settings.mode == "off" and not incoming.private:
+            return "off", plain(OFF) if incoming.addressed else ()
+        if incoming.problem is not None:
+            return "problem", plain(incoming.problem)
+        if LEAVE.fullmatch(incoming.text) and not incoming.command:
+            return self._left(workspace, event, incoming)
+        if not incoming.text and not incoming.files:
+            return "help", plain(HELP)
+        again = event.attempts > 1  # it was counted by whoever took it up before
+        limit = None if again else over_limit(workspace, incoming.user)
+        return None if limit is None else ("limited", plain(limit))
+
+    def _is_for_us(self, workspace: Workspace, event: Event, incoming: Incoming) -> bool:
+        """Whether a message that names nobody is a follow-up and not talk between people.
+
+        Who has spoken to the bot in this thread goes on doing so; others have to ask something.
+        """
+        if event.thread_ts is None or ASKING.search(incoming.text):
+            return True
+        if event.conversation_id is None:
+            return True
+        return has_addressed(workspace.engine, event.conversation_id, event.user_id)
+
+    def _left(
+        self, workspace: Workspace, event: Event, incoming: Incoming
+    ) -> tuple[str, tuple[Message, ...]]:
+        if incoming.private or event.conversation_id is None:
+            return "help", plain(STAYING)
+        with workspace.engine.begin() as connection:
+            leave_conversation(connection, event.conversation_id)
+        return "left", plain(LEFT)
+
+    def _taken_with_files(
+        self,
+        workspace: Workspace,
+        event: Event,
+        incoming: Incoming,
+        settings: ChannelSettings,
+    ) -> bool:
+        """Hand over the files of a message; False where its words are still to be answered.
+
+        Whoever may not add documents is told so, and what they ask is answered all the same.
+        """
+        if workspace.receiver is None or not incoming.files or event.kind == "edit":
+            return False
+        refusal = workspace.receiver.receive(workspace.client, incoming)
+        if refusal is None:
+            self._end(workspace, event, "files")
+            return True
+        if not incoming.text:
+            self._reply(workspace, event, incoming, settings, "files refused", plain(refusal))
+            return True
+        with workspace.engine.begin() as connection:
+            where = self._where(event, incoming, private_of(incoming, settings))
+            note = NewPost(f"files:{event.id}", "notice", *where[:1], {}, *where[1:])
+            write_posts(connection, workspace.id, plain(refusal), note)
+        workspace.wake()
+        return False
+
+    # --- answering --------------------------------------------------------------------------
+
+    def _answer(
+        self,
+        workspace: Workspace,
+        event: Event,
+        incoming: Incoming,
+        settings: ChannelSettings,
+    ) -> None:
+        private = private_of(incoming, settings)
+        access = self._access(workspace, incoming, settings)
+        living = self._living(workspace, event, incoming, access, private=private)
+        try:
+            if event.kind == "edit":
+                with workspace.engine.begin() as connection:
+                    forget_message(connection, workspace.id, event.message_key)
+            answer = workspace.answerer.answer(
+                Question(
+                    text=incoming.text,
+                    conversation=incoming.conversation,
+                    user_id=incoming.user,
+                    access=access,
+                    event_key=event.key,
+                    message_key=event.message_key,
+                    as_of=incoming.as_of,
+                    language=settings.language,
+                    tone=settings.tone,
+                    progress=living.step if living else None,
+                )
+            )
+        finally:
+            stream = living.end() if living else None
+        count_tokens(workspace, incoming.user, answer)
+        log.info("question answered", event_id=event.id, outcome=answer.outcome, id=answer.id)
+        messages = render(answer, incoming.as_of, private=shareable(incoming, settings))
+        with workspace.engine.begin() as connection:
+            if not end_event(
+                connection, event.id, answer.outcome, owner=self.owner, answer_id=answer.id
+            ):
+                return
+            if stream is None:
+                self._write(connection, workspace, event, incoming, private, messages, answer.id)
+            else:
+                first, *rest = messages
+                shown = as_json(first)
+                say_in_stream(
+                    connection, stream.post_id, shown, answer.id, self.owner, STREAM_LEASE
+                )
+                self._write_more(connection, workspace, event, rest, answer.id)
+        if stream is not None and living is not None:
+            self._finish_stream(workspace, event, living, stream.post_id, answer, len(messages))
+        workspace.wake()
+
+    def _access(
+        self, workspace: Workspace, incoming: Incoming, settings: ChannelSettings
+    ) -> Access:
+        """Return what may be read: a private answer in a channel is seen by its asker alone."""
+        seen_alone = private_of(incoming, settings)
+        asked = Incoming(
+            incoming.team,
+            incoming.channel,
+            incoming.ts,
+            incoming.user,
+            "",
+            "",
+            private=seen_alone,
+            shared=incoming.shared,
+        )
+        access = workspace.people.access(workspace.client, asked)
+        return Access(access.asker, access.place, settings.scope)
+
+    def _living(
+        self,
+        workspace: Workspace,
+        event: Event,
+        incoming: Incoming,
+        access: Access,
+        *,
+        private: bool,
+    ) -> Living | None:
+        """Begin to show what goes on, where all who see the thread may know."""
+        if incoming.command or event.kind == "edit" or event.attempts > 1:
+            return None
+        if private and not incoming.private:
+            return None
+        policies = count_in_force(workspace.engine, workspace.id, access)
+        return Living(workspace, event, self.streams, self.owner, policies)
+
+    def _finish_stream(
+        self,
+        workspace: Workspace,
+        event: Event,
+        living: Living,
+        post_id: int,
+        answer: Answer,
+        messages: int,
+    ) -> None:
+        """End the stream with the answer; where that fails the poster shows it whole."""
+        words, below = render_markdown_stream(answer), render_below(answer)
+        fits = messages == 1 and fits_stream(words, below)
+        written = fits and living.write(pieces_of(words), below, reply_key(event))
+        with workspace.engine.begin() as connection:
+            if written:
+                mark_posted(connection, post_id, None)
+            else:
+                leave_to_poster(connection, post_id)
+
+    # --- writing ----------------------------------------------------------------------------
+
+    def _reply(
+        self,
+        workspace: Workspace,
+        event: Event,
+        incoming: Incoming,
+        settings: ChannelSettings,
+        outcome: str,
+        messages: Sequence[Message],
+    ) -> None:
+        """End an event with messages that are no answer; without any, it is forgotten."""
+        private = private_of(incoming, settings) or outcome == "off"
+        with workspace.engine.begin() as connection:
+            if not end_event(connection, event.id, outcome, owner=self.owner):
+                return
+            if messages:
+                self._write(connection, workspace, event, incoming, private, messages)
+            else:
+                forget_message(connection, workspace.id, event.message_key)
+        workspace.wake()
+
+    def _end(self, workspace: Workspace, event: Event, outcome: str) -> None:
+        with workspace.engine.begin() as connection:
+            end_event(connection, event.id, outcome, owner=self.owner)
+
+    def _write(
+        self,
+        connection: Connection,
+        workspace: Workspace,
+        event: Event,
+        incoming: Incoming,
+        private: bool,
+        messages: Sequence[Message],
+        answer_id: str | None = None,
+    ) -> None:
+        """Write the reply down: in place of the one before where the question was edited."""
+        before = posts_of_message(connection, workspace.id, event.message_key)
+        standing = [post for post in before if post.user_id is None and post.reply_url is None]
+        if standing and (event.kind == "edit" or standing[0].state == "posting"):
+            self._rewrite(connection, workspace, event, standing, messages, answer_id)
+            return
+        channel, thread_ts, user_id, reply_url = self._where(event, incoming, private)
+        if reply_url is not None and len(messages) > COMMAND_POSTS:
+            messages = [*messages[: COMMAND_POSTS - 1], *plain(TOO_LONG)]
+        write_posts(
+            connection,
+            workspace.id,
+            messages,
+            NewPost(
+                reply_key(event),
+                "reply",
+                channel,
+                {},
+                thread_ts,
+                user_id,
+                reply_url,
+                event.id,
+                answer_id,
+            ),
+        )
+
+    def _rewrite(
+        self,
+        connection: Connection,
+        workspace: Workspace,
+        event: Event,
+        standing: Sequence[Post],
+        messages: Sequence[Message],
+        answer_id: str | None,
+    ) -> None:
+        """Change what stands to say something else; what is left over of it is taken back."""
+        for post, message in zip(standing, messages, strict=False):
+            say_instead(connection, post.id, as_json(message), answer_id)
+        self._write_more(connection, workspace, event, messages[len(standing) :], answer_id)
+        left_over = standing[len(messages) :]
+        self._delete(workspace, left_over)
+        withdraw_posts(connection, [post.id for post in left_over])
+
+    def _write_more(
+        self,
+        connection: Connection,
+        workspace: Workspace,
+        event: Event,
+        messages: Sequence[Message],
+        answer_id: str | None,
+    ) -> None:
+        """Write what follows the first message of a reply."""
+        more = NewPost(
+            f"{reply_key(event)}:more",
+            "reply",
+            event.channel,
+            {},
+            event.thread_ts or event.message_key.rpartition(":")[2],
+            event_id=event.id,
+            answer_id=answer_id,
+        )
+        write_posts(connection, workspace.id, messages, more)
+
+    @staticmethod
+    def _where(
+        event: Event, incoming: Incoming, private: bool
+    ) -> tuple[str, str | None, str | None, str | None]:
+        """Return channel, thread, the only reader and the response_url of a reply."""
+        if incoming.reply_url is not None:
+            return event.channel, None, event.user_id, incoming.reply_url
+        if private and not incoming.private:
+            return event.channel, event.thread_ts, event.user_id, None
+        return event.channel, incoming.thread, None, None
+
+    # --- taking back ------------------------------------------------------------------------
+
+    def _withdraw(self, workspace: Workspace, event: Event) -> None:
+        """Take back what was said to a message that is gone, and forget it."""
+        with workspace.engine.connect() as connection:
+            posts = posts_of_message(connection, workspace.id, event.message_key)
+        self._delete(workspace, posts)
+        with workspace.engine.begin() as connection:
+            if end_event(connection, event.id, "withdrawn", owner=self.owner):
+                forget_message(connection, workspace.id, event.message_key)
+                withdraw_posts(connection, [post.id for post in posts])
+
+    @staticmethod
+    def _delete(workspace: Workspace, posts: Sequence[Post]) -> None:
+        """Delete posts that all can see; what only one person sees goes by itself."""
+        for post in posts:
+            if post.ts is None or post.user_id is not None:
+                continue
+            try:
+                workspace.client.chat_delete(channel=post.channel, ts=post.ts)
+            except SlackApiError as error:
+                if error.response.get("error") not in NEVER_THERE:
+                    raise
+
+
+def private_of(incoming: Incoming, settings: ChannelSettings | None = None) -> bool:
+    """Whether only the asker sees the answer: in a direct message, to a command, or by setting."""
+    return incoming.private or (settings is not None and settings.answers == "private")
+
+
+def shareable(incoming: Incoming, settings: ChannelSettings) -> bool:
+    """Whether an answer that only its asker sees could be shared with the channel."""
+    in_channel = not incoming.channel.startswith("D")
+    return in_channel and (incoming.command or settings.answers == "private")
+
+
+def too_late(workspace: Workspace, event: Event, handler: Handler) -> None:
+    """Apologise for an event that was not answered in time."""
+    reference = reference_id()
+    log.error("question too late", reference=reference, event_id=event.id)
+    handler.apologise(workspace, event, reference)
+
+
+def went_wrong(workspace: Workspace, event: Event, handler: Handler, error: Exception) -> None:
+    """Apologise for what nobody expected."""
+    reference = note_failure("question failed", error, event_id=event.id)
+    handler.apologise(workspace, event, reference)

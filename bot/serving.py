@@ -1,0 +1,104 @@
+"""What runs in a bot's process whatever connects it to Slack: workers, poster, chores, files."""
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+from uuid import uuid4
+
+from slack_sdk import WebClient
+from sqlalchemy import Engine
+
+from bot.accepting import Acceptor
+from bot.bell import Bell
+from bot.client import Identity
+from bot.handling import Handler
+from bot.listeners.files import SharedFiles
+from bot.living import Streams
+from bot.people import Members, People
+from bot.poster import Poster
+from bot.uploads import Intake, Uploads
+from bot.workers import ANSWER_DEADLINE, Chore, Workers
+from bot.workspaces import Answerer, Workspace, Workspaces
+from core.settings import Settings
+from store.leases import lease_owner
+
+INTERACTIONS = 8  # pressed buttons and opened tabs that are handled at once
+SWITCH_INTERVAL = 0.001  # seconds; a fifth of Python's own, for acknowledgements come first
+
+CHORES: tuple[Chore, ...] = ()
+"""What is done for each workspace every few seconds."""
+
+
+class Service:
+    """The running parts of a bot. Enter it once `workspaces` can be asked."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        workspaces: Workspaces,
+        bell: Bell,
+        *,
+        deadline: float = ANSWER_DEADLINE,
+        chores: Sequence[Chore] = CHORES,
+    ) -> None:
+        owner = f"{lease_owner()}:{uuid4().hex[:8]}"
+        self._streams = Streams(settings.stream_after)
+        handler = Handler(owner, self._streams)
+        self._workers = Workers(
+            engine, workspaces, handler, bell, deadline=deadline, chores=chores
+        )
+        self._poster = Poster(engine, workspaces, owner, bell)
+        self.pool = ThreadPoolExecutor(INTERACTIONS, thread_name_prefix="interaction")
+        self.acceptor = Acceptor(workspaces, bell.ring)
+
+    def __enter__(self) -> Self:
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        self._workers.start()
+        self._poster.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._workers.close()
+        self._poster.close()
+        self._streams.close()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+
+def open_workspace(
+    settings: Settings,
+    engine: Engine,
+    workspace_id: int,
+    client: WebClient,
+    identity: Identity,
+    answerer: Answerer,
+    members: Members,
+    wake: Callable[[], None],
+) -> tuple[Workspace, Callable[[], None]]:
+    """Return a workspace that takes files as well, and what ends the following of those."""
+    page = settings.page_url if settings.public_url else None
+    intake = Intake(engine, workspace_id, page)
+    people = People(members)
+    uploads = Uploads(intake, client)
+    workspace = Workspace(
+        id=workspace_id,
+        team=identity.team_id,
+        bot_user_id=identity.user_id,
+        bot_id=identity.bot_id,
+        client=client,
+        engine=engine,
+        people=people,
+        answerer=answerer,
+        settings=settings,
+        wake=wake,
+        receiver=SharedFiles(intake, people, uploads),
+    )
+    uploads.start()
+    return workspace, uploads.close
