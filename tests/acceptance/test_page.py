@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from structlog.testing import capture_logs
 
 from admin.app import create_app, serve
+from cli.web import slack_posts
 from core.errors import ServiceUnavailableError
 from core.listening import PortTakenError, listen, quiet_server
 from graph.state import Question
@@ -121,7 +122,7 @@ def served() -> Iterator[Served]:
     )
     documents = InMemoryDocuments((RETURNS, HOSTILE_VERSION, LONG_VERSION))
     with capture_logs(), listen(HOST, 0) as listener:
-        server = quiet_server(create_app(answerer, documents))
+        server = quiet_server(create_app(answerer, documents, slack_face=slack_posts))
         running = Thread(target=server.run, kwargs={"sockets": [listener]})
         running.start()
         try:
@@ -257,6 +258,48 @@ def test_hostile_text_is_inert(engine: Browser, site: Served) -> None:
         expect(page.locator("mark")).to_have_text(HOSTILE)
         assert page.locator("main script, main img, main a[href^='javascript']").count() == 0
         assert "Footnote" in page.title()
+
+
+@pytest.mark.browser
+def test_an_answer_is_seen_as_slack_shows_it(engine: Browser, site: Served) -> None:
+    """A link below the answer leads to the bot's message, drawn as in Slack, and back."""
+    with browsing(engine, site) as page:
+        ask(page, "Can I return a sale item after three weeks?")
+        page.get_by_role("link", name="as Slack shows it").click()
+        expect(page.locator(".message")).to_have_count(2)
+        asked, answered = page.locator(".message").all()
+        expect(asked).to_contain_text("Can I return a sale item after three weeks?")
+        expect(answered.locator(".sender")).to_have_text("FootnoteApp")
+        expect(answered).to_contain_text("within 14 days of delivery.¹ After that")
+        expect(answered.get_by_text(SALE_QUOTE)).to_be_visible()
+        assert page.evaluate("document.fonts.ready.then(fonts => fonts.check('15px Lato'))")
+        picture(page, "slack")
+        page.get_by_role("link", name="Back to the questions").click()
+        expect(page.locator(".answer")).to_have_count(1)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_slacks_look_fits_a_phone_in_light_and_dark(
+    engine: Browser, site: Served, scheme: str
+) -> None:
+    """On 390 pixels nothing is cut off sideways, and words stand out from the sheet."""
+    phone = {"width": 390, "height": 844}
+    with browsing(engine, site, viewport=phone, color_scheme=scheme) as page:
+        ask(page, f"hostile {HOSTILE} {'long' * 100}")
+        page.get_by_role("link", name="as Slack shows it").click()
+        answered = page.locator(".message").last
+        expect(answered).to_contain_text("<script>document.title='taken'</script>")
+        assert page.locator("script, main a[href^='javascript'], [style]").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") == phone["width"]
+        picture(page, f"slack-phone-{scheme}")
+        colours = page.evaluate(
+            "['.window', '.message'].map(name => getComputedStyle(document.querySelector(name)))"
+            ".map((style, at) => at ? style.color : style.backgroundColor)"
+        )
+        paper, ink = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
+        assert (paper > ink) is (scheme == "light")
+        assert abs(paper - ink) > 450  # of 765: far above what WCAG AA asks of body text
 
 
 @pytest.mark.browser
