@@ -8,17 +8,17 @@ from typing import Any
 from langgraph.runtime import Runtime
 from sqlalchemy import Engine
 
+from graph.escalate import OFFER, SORRY, human_text, reason_to_hand_over
 from graph.router import REPLIES, small_talk_kind
 from graph.state import Question, State, Tools
 from graph.verify import closest_citation
 from store.answers import Answer, Outcome, new_answer_id, save_answer
 from store.conversations import Turn, add_turn
 
-NO_POLICY = "I don't have a policy that answers this. Try other words, or ask to talk to a human."
-OUT_OF_SCOPE = (
-    "That is outside what I know: I only answer from this workspace's policies."
-    " For anything else, ask to talk to a human."
-)
+NO_POLICY = "I don't have a policy that answers this."
+OTHER_WORDS = "Try other words, or ask to talk to a human."
+OUT_OF_SCOPE = "That is outside what I know: I only answer from this workspace's policies."
+ANYTHING_ELSE = "For anything else, ask to talk to a human."
 NOTHING_IN_FORCE = (
     "I have no document in force that may be read here. Ask an administrator to add some."
 )
@@ -26,17 +26,33 @@ WHICH_ONE = "That could mean several things. Which one do you mean?"
 
 
 def finish(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
-    """Set the outcome and the text of the answer."""
-    return _ended(state, runtime.context)
+    """Set the outcome and the text of the answer, and whether a person takes over."""
+    ended = _ended(state, runtime.context)
+    question = state["question"]
+    if question.takes_over is None:
+        return ended
+    reason = reason_to_hand_over(
+        question.text, state["history"], state["route"], ended["outcome"], state.get("before")
+    )
+    if reason is None:
+        return ended
+    said = human_text(None, question.takes_over)
+    if reason == "upset":
+        said = f"{SORRY} {said}"
+    if state.get("claims"):
+        said = f"{ended['text']}\n{said}"
+    elif ended["outcome"] == "refused":
+        said = f"{NO_POLICY} {said}"
+    return ended | {"outcome": "escalated", "handed_over": reason, "text": said, "choices": ()}
 
 
 def _ended(state: State, tools: Tools) -> dict[str, Any]:
-    route = state["route"]
+    route, question = state["route"], state["question"]
     if route == "human":
-        return {"outcome": "escalated", "text": human_text(tools.settings.escalation_contact)}
+        text = human_text(tools.settings.escalation_contact, question.takes_over)
+        return {"outcome": "escalated", "text": text}
     if route == "small_talk":
-        text = REPLIES[small_talk_kind(state["question"].text)]
-        return {"outcome": "answered", "text": text}
+        return {"outcome": "answered", "text": REPLIES[small_talk_kind(question.text)]}
     if route == "clarify":
         return {"outcome": "clarifying", "text": WHICH_ONE}
     claims = state.get("claims", ())
@@ -55,16 +71,6 @@ def join(claims: Sequence[str]) -> str:
     return text
 
 
-def human_text(contact: str | None) -> str:
-    """Return what an asker who wants a person is told; only what is true of this workspace."""
-    if contact:
-        return f"A person can help with this: please write to {contact}."
-    return (
-        "You asked for a person. Nobody is set up to take over from here yet, so please write to"
-        " your support team directly; I have kept your request for the operators."
-    )
-
-
 def refusal(state: State, tools: Tools) -> dict[str, Any]:
     """Return an honest no, with the closest words where there are any."""
     retrieval = state["retrieval"]
@@ -72,9 +78,12 @@ def refusal(state: State, tools: Tools) -> dict[str, Any]:
     ended: dict[str, Any] = {"outcome": "refused", "note": note}
     if retrieval.is_empty:
         return ended | {"text": NOTHING_IN_FORCE}
+    takes_over = state["question"].takes_over
+    offer = f"{OFFER}{takes_over.name}?" if takes_over else None
     if state["route"] == "out_of_scope":
-        return ended | {"text": OUT_OF_SCOPE}
-    return ended | {"text": NO_POLICY, "closest": closest_citation(retrieval, tools)}
+        return ended | {"text": f"{OUT_OF_SCOPE} {offer or ANYTHING_ELSE}"}
+    text = f"{NO_POLICY} {offer or OTHER_WORDS}"
+    return ended | {"text": text, "closest": closest_citation(retrieval, tools)}
 
 
 def make_answer(question: Question, state: State, started: float, trace: dict[str, Any]) -> Answer:

@@ -14,6 +14,7 @@ from core.errors import FootnoteError, reference_id
 from core.logs import logger
 from core.settings import Settings
 from graph.answer import answer
+from graph.escalate import accepts_offer
 from graph.finish import failure, finish, keep, make_answer
 from graph.models import open_model
 from graph.retrieve import retrieve, weigh
@@ -25,20 +26,29 @@ from graph.verify import verify
 from retrieval.embeddings import Embedder, Embedders
 from retrieval.retriever import Retriever
 from store.answers import Answer, find_answer, new_answer_id
-from store.conversations import answer_to_event, ensure_conversation, read_turns, serialised
+from store.conversations import (
+    answer_to_event,
+    ensure_conversation,
+    last_outcome,
+    read_turns,
+    serialised,
+)
 from store.engine import connect
 
 log = logger(__name__)
+
+MOST_STEPS = 8  # nodes that a question goes through; the longest way has seven
 
 Node = Callable[[State, Runtime[Tools]], dict[str, Any]]
 
 
 def route(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
     """Send the message to the policies, to small talk or to a person."""
+    message = state["question"].text
+    if accepts_offer(message, state["history"]):
+        return {"route": "human"}
     texts = [turn.text for turn in state["history"]]
-    chosen, _ = runtime.context.router.route(state["question"].text, texts)
-MOST_STEPS = 8  # nodes that a question goes through; the longest way has seven
-
+    chosen, _ = runtime.context.router.route(message, texts)
     return {"route": chosen}
 
 
@@ -144,6 +154,7 @@ class Agent:
         state: State = {
             "question": question,
             "history": history,
+            "before": last_outcome(tools.engine, conversation_id) if conversation_id else None,
             "as_of": question.as_of or datetime.now(UTC),
         }
         ended = cast("State", self._graph.invoke(state, context=tools))

@@ -14,13 +14,35 @@ from retrieval.retriever import Retrieval, Retriever
 from store.access import OPERATOR_ACCESS, Access
 from store.answers import Answer, Citation, Claim, Outcome, Route
 from store.conversations import Turn
+from store.escalations import Reason
 
 if TYPE_CHECKING:
     from langchain_openai import ChatOpenAI  # a second to load, and faces need only `Question`
 
-__all__ = ["Decision", "Draft", "DraftClaim", "Question", "State", "Tools", "Turn", "storable"]
+__all__ = [
+    "Decision",
+    "Draft",
+    "DraftClaim",
+    "Question",
+    "State",
+    "TakesOver",
+    "Tools",
+    "Turn",
+    "storable",
+]
 
 Decision = Literal["answer", "refuse", "clarify"]
+
+
+@dataclass(frozen=True)
+class TakesOver:
+    """The people to whom a place hands questions over, in words an asker may read.
+
+    `name` is "#support-leads" or "our support team"; `where` is where they will answer.
+    """
+
+    name: str
+    where: str = "here"
 
 
 @dataclass(frozen=True)
@@ -32,7 +54,9 @@ class Question:
     a second delivery gives the first one's answer. `history` overrides the kept turns.
     `as_of` asks for what was in force then; None means now. `message_key` is the message's own
     key, under which its turns can be removed. `language` and `tone` are words for the language
-    model, as a place has them set. `progress` is told the name of each node as it begins.
+    model, as a place has them set. `takes_over` says who answers where the bot hands over; None
+    means nobody, so that it may at most name a contact. `progress` is told the name of each
+    node as it begins.
     """
 
     text: str
@@ -45,6 +69,7 @@ class Question:
     message_key: str | None = None
     language: str | None = None
     tone: str | None = None
+    takes_over: TakesOver | None = None
     progress: Callable[[str], None] | None = field(default=None, compare=False, repr=False)
 
     def cleaned(self) -> "Question":
@@ -84,6 +109,7 @@ class State(TypedDict, total=False):
 
     question: Question
     history: tuple[Turn, ...]
+    before: Outcome | None  # how the turn before ended
     as_of: datetime
     route: Route
     reply: str  # the text of a route that states no policy facts
@@ -96,9 +122,11 @@ class State(TypedDict, total=False):
     closest: Citation | None
     choices: tuple[str, ...]
     outcome: Outcome
+    handed_over: Reason | None  # why a person takes over
     text: str
     note: str | None
     style: str | None
+    style_tokens: Mapping[str, int]
     timings: dict[str, float]
     answer: Answer
 
@@ -113,4 +141,3 @@ class Tools:
     retriever: Retriever
     router: Router
     model: "ChatOpenAI | None"
-    style_tokens: Mapping[str, int]

@@ -16,6 +16,7 @@ def make_trace(state: State) -> dict[str, Any]:
         "history_turns": len(state["history"]),
         "confidence": round(state["confidence"], 4) if "confidence" in state else None,
         "decision": state.get("decision"),
+        "handed_over": state.get("handed_over"),
         "answerer": draft.answerer if draft else None,
         "tokens": _tokens(draft.tokens if draft else {}, state.get("style_tokens", {})),
         "style": state.get("style"),

@@ -7,6 +7,8 @@ from typing import Literal
 
 from sqlalchemy import Connection, Engine, text
 
+from store.answers import Outcome
+
 CONVERSATION_LOCK = 0xF008  # advisory, with the conversation's id
 HISTORY_TURNS = 20  # turns read back
 
@@ -73,6 +75,18 @@ def answer_to_event(engine: Engine, conversation_id: int, event_key: str) -> str
                 " WHERE t.conversation_id = :id AND t.event_key = :event_key"
             ),
             {"id": conversation_id, "event_key": event_key},
+        ).scalar_one_or_none()
+
+
+def last_outcome(engine: Engine, conversation_id: int) -> Outcome | None:
+    """Return how the conversation's last question ended; None before its first."""
+    with engine.connect() as connection:
+        return connection.execute(
+            text(
+                "SELECT a.outcome FROM turns t JOIN answers a ON a.turn_id = t.id"
+                " WHERE t.conversation_id = :id ORDER BY t.id DESC LIMIT 1"
+            ),
+            {"id": conversation_id},
         ).scalar_one_or_none()
 
 
