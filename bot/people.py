@@ -1,21 +1,29 @@
 """Who asks, and who will see the answer: what Slack tells of people and channels, as `Access`.
 
-Whatever cannot be learnt counts against access: an unknown person reads what is external, and an
-unknown channel is one that other organisations see. A channel's own guests are not looked up:
-what a full member may read is shown in the workspace's own channels, guests in them or not.
+Whatever cannot be learnt counts against access: an unknown person reads what is external, an
+unknown channel is one that other organisations see, and nobody is in a channel or user group of
+which Slack does not say so. A channel's own guests are not looked up: what a full member may read
+is shown in the workspace's own channels, guests in them or not. A group's direct messages are
+looked through: there one guest is enough.
 """
 
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from sqlalchemy import Engine
 
-from bot.client import SLACK_FAILURES
+from bot.client import OUTAGES, SLACK_FAILURES
 from bot.incoming import Incoming
 from bot.recent import Recent
 from core.logs import logger
 from store.access import (
+    CHANNEL,
+    CURATOR,
+    GROUP,
     KNOWLEDGE_ADMIN,
     Access,
     Member,
@@ -25,9 +33,17 @@ from store.access import (
 )
 from store.members import find_member, read_roles, save_member
 
-MEMBER_FRESH = 3_600.0  # seconds until a person is looked up again
+MEMBER_FRESH = 300.0  # seconds until a person is looked up again
 PLACE_FRESH = 60.0  # seconds; a channel that is opened to others must count as such soon
+CHANNEL_FRESH = 60.0  # seconds; who is taken out of a channel must lose what it may read soon
+GROUPS_FRESH = 300.0  # seconds; user groups change seldom, and all are told at once
+NAMES_FRESH = 10.0  # seconds until the documents are asked again whom they are for
 REMEMBERED = 10_000  # people or channels
+PAGE = 1_000  # people of a channel in one call; Slack takes no more
+PAGES = 100  # of one channel that are read
+
+Role = Literal["admin", "curator", "member"]
+"""What a person may do: an admin everything, a curator with transcripts, a member ask."""
 
 SHARED = ("is_ext_shared", "is_shared", "is_org_shared", "is_pending_ext_shared")
 ADMINS = ("is_owner", "is_admin", "is_primary_owner")
@@ -69,24 +85,54 @@ class StoredMembers:
         return read_roles(self.engine, self.workspace_id, user_id)
 
 
-class People:
-    """Answers who may read what, asking Slack at most once an hour about each person.
+def nobody_else() -> frozenset[str]:
+    """Return that documents name no channel and no user group."""
+    return frozenset()
 
-    Who may change documents is asked each time.
+
+class People:
+    """Answers who may read what, asking Slack about each person every few minutes at most.
+
+    What a person may do is asked each time. `named` gives the principals that documents name:
+    only those channels and user groups are looked through. Safe between threads.
     """
 
-    def __init__(self, members: Members) -> None:
+    def __init__(
+        self,
+        members: Members,
+        named: Callable[[], frozenset[str]] = nobody_else,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._members = members
-        self._known: Recent[tuple[str, str], Member] = Recent(MEMBER_FRESH, REMEMBERED)
-        self._places: Recent[str, Place] = Recent(PLACE_FRESH, REMEMBERED)
+        self._named = named
+        self._known: Recent[tuple[str, str], Member] = Recent(MEMBER_FRESH, REMEMBERED, clock)
+        self._places: Recent[str, Place] = Recent(PLACE_FRESH, REMEMBERED, clock)
+        self._inside: Recent[str, frozenset[str]] = Recent(CHANNEL_FRESH, REMEMBERED, clock)
+        self._groups: Recent[str, dict[str, frozenset[str]]] = Recent(GROUPS_FRESH, 1, clock)
+        self._names: Recent[str, frozenset[str]] = Recent(NAMES_FRESH, 1, clock)
 
     def access(self, client: WebClient, incoming: Incoming) -> Access:
         """Return what the asker may read where the answer will be seen."""
+        if incoming.private:
+            return self.alone(client, incoming.team, incoming.user)
         member = self.member(client, incoming.team, incoming.user)
-        return access_of(member, None if incoming.private else self._place(client, incoming))
+        return access_of(member, self._place(client, incoming))
+
+    def alone(self, client: WebClient, team: str, user_id: str) -> Access:
+        """Return what a person may read where only they see it: what their channels and user
+        groups may read too.
+        """
+        member = self.member(client, team, user_id)
+        if member is not None and member.standing == "member":
+            inside = frozenset(self._principals(client, user_id))
+            member = replace(member, principals=member.principals | inside)
+        return access_of(member, None)
 
     def member(self, client: WebClient, team: str, user_id: str) -> Member | None:
-        """Return who a person is; None where Slack does not say. Keeps it with their groups."""
+        """Return who a person is; None where Slack does not say. Keeps it.
+
+        Their principals are those that an operator gave them.
+        """
         known = self._known.get((team, user_id))
         if known is not None:
             return known
@@ -101,17 +147,26 @@ class People:
         self._known.put((team, user_id), member)
         return member
 
-    def may_add_documents(self, client: WebClient, team: str, user_id: str) -> bool:
-        """Whether a person is a knowledge admin, or runs the workspace, and is a full member.
+    def role(self, client: WebClient, team: str, user_id: str) -> Role:
+        """Return what a person may do. Guests, bots and people of elsewhere have no other role
+        than to ask, whatever they were given.
 
         Raises one of `bot.client.SLACK_FAILURES` where Slack does not say.
         """
         user: dict[str, Any] = client.users_info(user=user_id).get("user") or {}
         if standing(user, team) != "member" or user.get("is_bot"):
-            return False
-        return any(user.get(key) for key in ADMINS) or KNOWLEDGE_ADMIN in self._members.roles(
-            user_id
-        )
+            return "member"
+        given = self._members.roles(user_id)
+        if any(user.get(key) for key in ADMINS) or KNOWLEDGE_ADMIN in given:
+            return "admin"
+        return "curator" if CURATOR in given else "member"
+
+    def may_add_documents(self, client: WebClient, team: str, user_id: str) -> bool:
+        """Whether a person is a knowledge admin, or runs the workspace, and is a full member.
+
+        Raises one of `bot.client.SLACK_FAILURES` where Slack does not say.
+        """
+        return self.role(client, team, user_id) == "admin"
 
     def readers(self, client: WebClient, incoming: Incoming) -> tuple[str, ...] | None:
         """Return who may read a new document that is shared somewhere; None is everyone.
@@ -123,21 +178,92 @@ class People:
         public = self._place(client, incoming).public
         return None if public else (channel_principal(incoming.channel),)
 
+    def is_shared(self, client: WebClient, team: str, channel: str) -> bool:
+        """Whether others than this workspace's members see a channel, or nobody knows."""
+        return self._place_of(client, team, channel).shared
+
+    def is_inside(self, client: WebClient, user_id: str, channel: str) -> bool:
+        """Whether a person is in a channel; False where Slack does not say."""
+        return user_id in self._members_of(client, channel)
+
+    def _principals(self, client: WebClient, user_id: str) -> Iterator[str]:
+        """Yield those of the named channels and user groups that a person is in."""
+        for name in sorted(self._named_now()):
+            kind, _, which = name.partition(":")
+            if (kind == CHANNEL and user_id in self._members_of(client, which)) or (
+                kind == GROUP and user_id in self._groups_now(client).get(which, ())
+            ):
+                yield name
+
+    def _named_now(self) -> frozenset[str]:
+        known = self._names.get("")
+        if known is None:
+            known = self._named()
+            self._names.put("", known)
+        return known
+
+    def _members_of(self, client: WebClient, channel: str) -> frozenset[str]:
+        """Return who is in a channel; nobody where Slack does not say."""
+        known = self._inside.get(channel)
+        if known is not None:
+            return known
+        found: set[str] = set()
+        cursor = ""
+        try:
+            for _ in range(PAGES):
+                page = client.conversations_members(channel=channel, limit=PAGE, cursor=cursor)
+                found.update(page.get("members") or ())
+                cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+                if not cursor:
+                    break
+        except SLACK_FAILURES as error:
+            log.warning("channel not looked through", channel=channel, error=_code(error))
+            if isinstance(error, SlackApiError) and _code(error) not in OUTAGES:
+                self._inside.put(channel, frozenset())  # the bot is not in it: asked again later
+            return frozenset()
+        self._inside.put(channel, frozenset(found))
+        return frozenset(found)
+
+    def _groups_now(self, client: WebClient) -> dict[str, frozenset[str]]:
+        """Return who is in each user group; none where Slack does not say."""
+        known = self._groups.get("")
+        if known is not None:
+            return known
+        try:
+            told = client.usergroups_list(include_users=True).get("usergroups") or []
+        except SLACK_FAILURES as error:
+            log.warning("user groups not looked through", error=_code(error))
+            return {}
+        groups = {str(group["id"]): frozenset(group.get("users") or ()) for group in told}
+        self._groups.put("", groups)
+        return groups
+
     def _place(self, client: WebClient, incoming: Incoming) -> Place:
-        channel = incoming.channel
         if incoming.shared:
-            return Place(channel, shared=True)
+            return Place(incoming.channel, shared=True)
+        return self._place_of(client, incoming.team, incoming.channel)
+
+    def _place_of(self, client: WebClient, team: str, channel: str) -> Place:
         known = self._places.get(channel)
         if known is not None:
             return known
         try:
             info: dict[str, Any] = client.conversations_info(channel=channel).get("channel") or {}
         except SLACK_FAILURES as error:
-            log.warning("channel unknown", channel=channel, error=type(error).__name__)
+            log.warning("channel unknown", channel=channel, error=_code(error))
             return Place(channel, shared=True)
-        place = Place(channel, shared=is_shared(info), public=not info.get("is_private"))
+        shared = is_shared(info) or (
+            bool(info.get("is_mpim")) and self._has_outsiders(client, team, channel)
+        )
+        place = Place(channel, shared=shared, public=not info.get("is_private"))
         self._places.put(channel, place)
         return place
+
+    def _has_outsiders(self, client: WebClient, team: str, channel: str) -> bool:
+        """Whether not everybody in a group's direct messages is known to be a full member."""
+        people = self._members_of(client, channel)
+        members = (self.member(client, team, user_id) for user_id in people)
+        return not people or any(one is None or one.standing != "member" for one in members)
 
 
 def standing(user: dict[str, Any], team: str) -> Literal["member", "guest", "foreign"]:
@@ -153,3 +279,9 @@ def standing(user: dict[str, Any], team: str) -> Literal["member", "guest", "for
 def is_shared(channel: dict[str, Any]) -> bool:
     """Whether others than this workspace see a channel, from `conversations.info`."""
     return not channel or any(channel.get(key) for key in (*SHARED, *PENDING))
+
+
+def _code(error: Exception) -> str:
+    """Return what went wrong with a call: Slack's code, or the kind of failure."""
+    code = error.response.get("error") if isinstance(error, SlackApiError) else None
+    return str(code or type(error).__name__)

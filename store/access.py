@@ -10,9 +10,11 @@ from typing import Any, Literal
 
 EVERYONE = "everyone"  # every full member of the workspace
 EXTERNAL = "external"  # guests and people of other organisations
-PRINCIPAL = re.compile(rf"{EVERYONE}|{EXTERNAL}|(?:channel|group):[^\s,]{{1,100}}")
+CHANNEL, GROUP = "channel", "group"  # kinds of principals, before a colon and an id
+PRINCIPAL = re.compile(rf"{EVERYONE}|{EXTERNAL}|(?:{CHANNEL}|{GROUP}):[^\s,]{{1,100}}")
 PRINCIPALS = "everyone, external, channel:<id> or group:<id>"  # as people are told to write them
 
+CURATOR = "curator"  # may work with transcripts
 KNOWLEDGE_ADMIN = "knowledge_admin"  # may change documents, sources and the glossary
 ROLES = (KNOWLEDGE_ADMIN,)
 
@@ -77,7 +79,7 @@ def is_principal(name: str) -> bool:
 
 def channel_principal(channel_id: str) -> str:
     """Return the principal of everybody who is in a channel."""
-    return f"channel:{channel_id}"
+    return f"{CHANNEL}:{channel_id}"
 
 
 def access_of(member: Member | None, place: Place | None) -> Access:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine, text
 
-from store.access import Access
+from store.access import EVERYONE, EXTERNAL, Access
 
 BlockKind = Literal["heading", "paragraph", "list_item", "table_row", "code"]
 
@@ -189,3 +189,16 @@ def count_documents(engine: Engine, workspace_id: int) -> int:
                 {"workspace_id": workspace_id},
             ).scalar_one()
         )
+
+
+def named_readers(engine: Engine, workspace_id: int) -> frozenset[str]:
+    """Return the channels and user groups that any document, deleted ones too, is for."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT DISTINCT reader FROM documents, unnest(audience) AS reader"
+                " WHERE workspace_id = :workspace_id AND reader <> ALL(:kinds)"
+            ),
+            {"workspace_id": workspace_id, "kinds": [EVERYONE, EXTERNAL]},
+        )
+        return frozenset(rows.scalars())
