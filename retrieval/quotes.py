@@ -9,6 +9,7 @@ The rules are English.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from rapidfuzz.fuzz import partial_ratio_alignment
@@ -17,7 +18,9 @@ from retrieval.facts import FACT_WORDS, Fact, facts, rates
 from retrieval.lexical import terms
 from retrieval.sentences import split
 
-__all__ = ["NEGATION", "Fact", "Span", "facts", "is_negated", "locate", "unsupported_reason"]
+__all__ = [
+    "NEGATION", "Fact", "Span", "facts", "is_negated", "locate", "stands", "unsupported_reason"
+]  # fmt: skip
 
 LIKENESS = 88.0  # percent, at which a garbled quote is looked up; the found words still decide
 VERDICT = re.compile(r"^(?:yes|no)\b\s*[.,:;!–—-]+\s*", re.IGNORECASE)
@@ -89,8 +92,41 @@ def locate(quote: str, text: str) -> Span | None:
     return _governed(text, found) if found else None
 
 
+def stands(quote: str, text: str) -> Span | None:
+    """Return where the very words of a quote stand in `text`, or None: no likeness counts.
+
+    Typography, case and spacing are forgiven. Words that are part of longer ones, or that a
+    negation now governs, do not stand.
+    """
+    quote = quote.strip()
+    exact = (Span(at, at + len(quote)) for at in _places(quote, text))
+    return next((span for span in exact if _is_whole(text, span)), None) or next(
+        (span for span in _alike(quote, text) if _is_whole(text, span)), None
+    )
+
+
+def _alike(quote: str, text: str) -> Iterator[Span]:
+    """Yield where a quote's words stand in whatever typography, with the same facts."""
+    folded, origins = _folded(text)
+    wanted = _fold(quote)[0].strip()
+    for at in _places(wanted, folded):
+        span = Span(origins[at], origins[at + len(wanted) - 1] + 1)
+        if facts(text[span.start : span.end]) == facts(quote):  # folding makes 10² to 102
+            yield span
+
+
+def _is_whole(text: str, span: Span) -> bool:
+    return _governed(text, _widened(text, span)) == span
+
+
+@lru_cache(maxsize=4)
+def _folded(text: str) -> tuple[str, list[int]]:
+    """Fold a version's text once for the many quotes that are looked for in it."""
+    return _fold(text)
+
+
 def _places(wanted: str, text: str) -> Iterator[int]:
-    at = text.find(wanted)
+    at = text.find(wanted) if wanted else -1
     while at >= 0:
         yield at
         at = text.find(wanted, at + 1)

@@ -1,0 +1,369 @@
+"""Whether two wordings say the same, and where a version says now what another said then.
+
+"The same" is narrow on purpose: the same words in the same order, in other typography, with
+other punctuation where no negation is near, with numbers in words or digits, contracted or not,
+or with a slip of the keyboard put right. Whatever else differs counts as another wording, even
+where a person would take it for the same. English only.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+from rapidfuzz.fuzz import ratio
+
+from retrieval.facts import DATE, FACT_WORDS, MONTH_NAMES, facts, rates
+from retrieval.quotes import NEGATION, TYPOGRAPHY, locate, stands
+from retrieval.sentences import split
+
+LONGEST_RUN = 3  # sentences that one sentence may have become
+ALIKE_IN_PLACE = 45.0  # percent, between what stands in a place and what stood there
+ALIKE_ELSEWHERE = 75.0  # percent, between a sentence that is gone and a new one anywhere
+NEAR_PUNCTUATION = 2  # words around a comma or colon among which a negation gives it weight
+LEAST_SENTENCE = 5  # words, from which they say something wherever they stand
+LEAST_ROW = 3  # the same of a table's row
+SLACK = 200  # characters that may have come between the parts of a quote
+CELL = " | "  # between the cells of a row, as documents are read
+LEAST_SLIP = 4  # letters of a word in which a slip of the keyboard is believed
+
+MODALS = re.compile(
+    r"\b(?:must|may|might|shall|should|can|could|will|would|need|needs|ought|has to|have to"
+    r"|required|optional|only|all|any|every|each|some|either|both|always|never|and|or|if|when"
+    r"|least|most)\b"
+)
+"""Words that say how binding a rule is, for whom, and when: never taken for a slip."""
+
+TOKEN = re.compile(r"\d+(?:[.,:/]\d+)*|[^\W\d_]+(?:'[^\W\d_]+)*'?|[^\w\s]|_")
+FULL = (
+    (re.compile(r"\bwon't\b"), "will not"),
+    (re.compile(r"\b(?:can't|cannot)\b"), "can not"),
+    (re.compile(r"\bshan't\b"), "shall not"),
+    (re.compile(r"n't\b"), " not"),
+    (re.compile(r"'ll\b"), " will"),
+    (re.compile(r"'re\b"), " are"),
+    (re.compile(r"'ve\b"), " have"),
+    (re.compile(r"\bi'm\b"), "i am"),
+)
+IS = re.compile(r"\b(it|that|there|what|who|here|he|she)'s\b")
+SIGNS = frozenset("€$£¥%")
+ARTICLES = frozenset({"a", "an", "the"})
+CONFUSED = frozenset(
+    frozenset(pair.split())
+    for pair in (
+        "later latter", "trial trail", "casual causal", "united untied", "desert dessert",
+        "form from", "quiet quite", "planed planned", "barred bared", "diner dinner",
+    )
+)  # fmt: skip
+"""Real words that look like slips of one another."""
+
+
+def same_wording(old: str, new: str) -> bool:
+    """Whether two texts have the same words in the same order, but for how they are written."""
+    if facts(old) != facts(new) or rates(old) != rates(new):
+        return False
+    return any(
+        _same(one, other) for one in _readings(_plain(old)) for other in _readings(_plain(new))
+    )
+
+
+def states_otherwise(old: str, new: str) -> bool:
+    """Whether facts, negations, or words that bind or bound a rule differ."""
+    return facts(old) != facts(new) or rates(old) != rates(new) or _binding(old) != _binding(new)
+
+
+def changed_words(old: str, new: str) -> tuple[list[str], list[str]]:
+    """Return the words of `old` that `new` lacks in their place, and those it has instead.
+
+    Words are as `words` gives them; articles are left out.
+    """
+    before, after = words(old), words(new)
+    removed: list[str] = []
+    added: list[str] = []
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    for tag, i, j, k, m in matcher.get_opcodes():
+        if tag != "equal":
+            removed += before[i:j]
+            added += after[k:m]
+    return (
+        [word for word in removed if word not in ARTICLES],
+        [word for word in added if word not in ARTICLES],
+    )
+
+
+def words(text: str) -> list[str]:
+    """Return the words and numbers of a text, folded and written out, without punctuation."""
+    plain = _plain(text)
+    for pattern, written in FULL:
+        plain = pattern.sub(written, plain)
+    return [token for token in TOKEN.findall(plain) if _is_word(token)]
+
+
+def counterpart(piece: str, old_text: str, new_text: str) -> str | None:
+    """Return the words of `new_text` that stand where `piece` stood in `old_text`, or None.
+
+    `piece` is a sentence or a part of one. What comes back stands in `new_text` as it is and
+    not in `old_text`: at most three sentences that took the place of the piece's own, else the
+    new sentence that is most like it. Of a part of a sentence it is that part where it can be
+    told.
+    """
+    sentences = _sentences(old_text)
+    whole = next((s for s in sentences if piece in s), piece)
+    found = _in_place(whole, old_text, new_text) or _elsewhere(whole, old_text, new_text)
+    if found is None or piece == whole:
+        return found
+    part = locate(piece, found)
+    return found[part.start : part.end] if part is not None else found
+
+
+def broken_pieces(old_text: str, start: int, end: int, new_text: str) -> list[str]:
+    """Return the parts of `old_text[start:end]`, by sentence, that `new_text` no longer says.
+
+    A sentence is said wherever it stands. A scrap ("within 14 days", an item of a list) is said
+    only in its place: in a sentence that is as it was or took the place of its own, or together
+    with the rest of what was quoted.
+    """
+    pieces = [
+        (old_text[max(left, start) : min(right, end)].strip(), old_text[left:right])
+        for left, right in _spans(old_text)
+        if left < end and right > start
+    ]
+    missing = [piece for piece, _ in pieces if stands(piece, new_text) is None]
+    rest = [(piece, whole) for piece, whole in pieces if piece not in missing]
+    if _stand_together([piece for piece, _ in rest], new_text):
+        return missing
+    return [
+        piece
+        for piece, whole in pieces
+        if piece in missing
+        or not (is_telling(piece) or _is_kept_in_place(piece, whole, old_text, new_text))
+    ]
+
+
+def is_telling(words_said: str) -> bool:
+    """Whether words say something wherever they stand: a sentence, a row of a table."""
+    least = LEAST_ROW if CELL in words_said else LEAST_SENTENCE
+    return len(words(words_said)) >= least
+
+
+def _stand_together(pieces: Sequence[str], text: str) -> bool:
+    """Whether pieces follow one another in a text as they did in a quote, with little between."""
+    if sum(len(words(piece)) for piece in pieces) < LEAST_SENTENCE:
+        return False
+    reach = 2 * sum(map(len, pieces)) + SLACK
+    at = 0
+    while True:
+        first = stands(pieces[0], text[at:])
+        if first is None:
+            return False
+        near = text[at + first.start : at + first.start + reach]
+        place = 0
+        for piece in pieces:
+            found = stands(piece, near[place:])
+            if found is None:
+                break
+            place += found.end
+        else:
+            return True
+        at += first.end
+
+
+def _is_kept_in_place(piece: str, whole: str, old_text: str, new_text: str) -> bool:
+    if is_telling(whole) and stands(whole, new_text) is not None:
+        return True
+    if all(whole not in before for before, _ in _changes(old_text, new_text)):
+        return True
+    now = counterpart(whole, old_text, new_text)
+    return now is not None and stands(piece, now) is not None
+
+
+# --- the same words ------------------------------------------------------------------------
+
+
+def _plain(text: str) -> str:
+    """Return a text folded: one case, one typography, dates in words."""
+    folded = unicodedata.normalize("NFKC", text).translate(TYPOGRAPHY).casefold()
+    visible = "".join(c for c in folded if unicodedata.category(c) != "Cf")
+    return DATE.sub(_in_words, visible.translate(TYPOGRAPHY))
+
+
+def _in_words(date: re.Match[str]) -> str:
+    month = int(date[2])
+    return f"{int(date[3])} {MONTH_NAMES[month - 1]} {date[1]}" if 1 <= month <= 12 else date[0]
+
+
+def _readings(plain: str) -> Iterator[list[str]]:
+    """Yield a text's tokens with "it's" written as one word, and as "it is"."""
+    for pattern, written in FULL:
+        plain = pattern.sub(written, plain)
+    yield _tokens(plain)
+    if IS.search(plain):
+        yield _tokens(IS.sub(r"\1 is", plain))
+
+
+def _tokens(plain: str) -> list[str]:
+    """Return words without apostrophes, numbers and signs; hyphens part words."""
+    found = (part.replace("'", "") for part in TOKEN.findall(plain.replace("-", " - ")))
+    return [part for part in found if part.strip('"-')]
+
+
+def _is_word(part: str) -> bool:
+    return part[0].isalnum() or part in SIGNS
+
+
+def _same(old: Sequence[str], new: Sequence[str]) -> bool:
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    return all(
+        tag == "equal"
+        or _same_stretch(old[i:j], new[k:m])
+        or _only_punctuation(old, i, j, new, k, m)
+        for tag, i, j, k, m in matcher.get_opcodes()
+    )
+
+
+def _same_stretch(old: Sequence[str], new: Sequence[str]) -> bool:
+    """Whether two stretches are one number or date, one word parted, or slips put right."""
+    before, after = [w for w in old if _is_word(w)], [w for w in new if _is_word(w)]
+    if len(before) + len(after) != len(old) + len(new):
+        return False
+    if before and after and all(map(_is_fact, (*before, *after))):
+        return facts(" ".join(before)) == facts(" ".join(after)) != set()
+    if len(before) == len(after):
+        return bool(before) and all(map(_is_slip, before, after))
+    return _is_joined(before, after) or _is_joined(after, before)
+
+
+def _is_fact(word: str) -> bool:
+    return word[0].isdigit() or word in FACT_WORDS or word in SIGNS
+
+
+def _is_joined(parts: Sequence[str], word: Sequence[str]) -> bool:
+    """Whether one word is the two others without the gap: "e mail", "log in"."""
+    if len(parts) != 2 or len(word) != 1 or "".join(parts) != word[0]:
+        return False
+    return parts[0] not in {"re", "un", "in", "no", "non", "not", "dis", "a"}
+
+
+def _is_slip(old: str, new: str) -> bool:
+    """Whether two words differ by two neighbouring letters or by one that is doubled."""
+    if old == new:
+        return True
+    if min(len(old), len(new)) < LEAST_SLIP or not (old.isalpha() and new.isalpha()):
+        return False
+    if {old, new} & FACT_WORDS or MODALS.fullmatch(old) or MODALS.fullmatch(new):
+        return False
+    if frozenset({old, new}) in CONFUSED or NEGATION.search(f"{old} {new}"):
+        return False
+    return _is_transposed(old, new) or _is_doubled(old, new) or _is_doubled(new, old)
+
+
+def _is_transposed(old: str, new: str) -> bool:
+    if len(old) != len(new):
+        return False
+    places = [at for at, (a, b) in enumerate(zip(old, new, strict=True)) if a != b]
+    if len(places) != 2 or places[1] != places[0] + 1:
+        return False
+    first, second = places
+    return old[first] == new[second] and old[second] == new[first]
+
+
+def _is_doubled(short: str, long: str) -> bool:
+    """Whether `long` is `short` with one letter written twice."""
+    if len(long) != len(short) + 1:
+        return False
+    return any(
+        long[at] == long[at - 1] and long[:at] + long[at + 1 :] == short
+        for at in range(1, len(long))
+    )
+
+
+def _only_punctuation(
+    old: Sequence[str], i: int, j: int, new: Sequence[str], k: int, m: int
+) -> bool:
+    """Whether signs alone differ, and no negation stands where they could turn its sense."""
+    if any(_is_word(token) for token in (*old[i:j], *new[k:m])):
+        return False
+    if m >= len(new) and j >= len(old):
+        return True  # the end of the sentence
+    if not {*old[i:j], *new[k:m]} <= set(",;:.()[]*_!"):
+        return False
+    near = " ".join((*old[max(0, i - NEAR_PUNCTUATION) : j + NEAR_PUNCTUATION],))
+    return NEGATION.search(near) is None and "yes" not in near.split()
+
+
+def _binding(text: str) -> Counter[str]:
+    plain = _plain(text)
+    for pattern, written in FULL:
+        plain = pattern.sub(written, plain)
+    return Counter([*MODALS.findall(plain), *("not" for _ in NEGATION.finditer(plain))])
+
+
+# --- what stands there now -----------------------------------------------------------------
+
+
+@lru_cache(maxsize=8)
+def _spans(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple(split(text))
+
+
+def _sentences(text: str) -> tuple[str, ...]:
+    return tuple(text[start:end] for start, end in _spans(text))
+
+
+@lru_cache(maxsize=4)
+def _changes(old_text: str, new_text: str) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """Return which sentences of the one text stand in place of which of the other."""
+    old, new = _sentences(old_text), _sentences(new_text)
+    matcher = SequenceMatcher(None, _folded(old), _folded(new), autojunk=False)
+    return tuple(
+        (old[i:j], new[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"
+    )
+
+
+def _folded(sentences: Sequence[str]) -> list[str]:
+    return [" ".join(_plain(sentence).split()) for sentence in sentences]
+
+
+def _in_place(sentence: str, old_text: str, new_text: str) -> str | None:
+    """Return what took a sentence's place in the comparison of the two texts."""
+    for before, after in _changes(old_text, new_text):
+        if sentence not in before:
+            continue
+        if len(before) == len(after) == 1:
+            runs = [after[0]]
+            least = ALIKE_IN_PLACE / 2  # one for one: there is little doubt
+        else:
+            runs = list(_runs(after, new_text))
+            least = ALIKE_IN_PLACE
+        return _most_alike(sentence, _fresh(runs, old_text), least)
+    return None
+
+
+def _elsewhere(sentence: str, old_text: str, new_text: str) -> str | None:
+    """Return the new sentence that is most like one that is gone."""
+    every = [one for _, after in _changes(old_text, new_text) for one in after]
+    return _most_alike(sentence, _fresh(every, old_text), ALIKE_ELSEWHERE)
+
+
+def _runs(sentences: Sequence[str], text: str) -> Iterator[str]:
+    """Yield one to three neighbouring sentences, as they stand in the text."""
+    for first in range(len(sentences)):
+        for last in range(first, min(first + LONGEST_RUN, len(sentences))):
+            start = text.find(sentences[first])
+            end = text.find(sentences[last], start)
+            if start >= 0 and end >= 0:
+                yield text[start : end + len(sentences[last])]
+
+
+def _fresh(candidates: Sequence[str], old_text: str) -> list[str]:
+    """Leave out what stood in the old text as well: it took nothing's place."""
+    return [one for one in candidates if stands(one, old_text) is None]
+
+
+def _most_alike(sentence: str, candidates: Sequence[str], least: float) -> str | None:
+    folded = " ".join(_plain(sentence).split())
+    likeness = {one: ratio(folded, " ".join(_plain(one).split())) for one in candidates}
+    best = max(likeness, key=lambda one: (likeness[one], -len(one)), default=None)
+    return best if best is not None and likeness[best] >= least else None
