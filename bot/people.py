@@ -90,6 +90,15 @@ def nobody_else() -> frozenset[str]:
     return frozenset()
 
 
+@dataclass(frozen=True)
+class Known:
+    """A channel as Slack describes it; `joined` says whether the bot is in it."""
+
+    place: Place
+    name: str
+    joined: bool
+
+
 class People:
     """Answers who may read what, asking Slack about each person every few minutes at most.
 
@@ -106,7 +115,7 @@ class People:
         self._members = members
         self._named = named
         self._known: Recent[tuple[str, str], Member] = Recent(MEMBER_FRESH, REMEMBERED, clock)
-        self._places: Recent[str, Place] = Recent(PLACE_FRESH, REMEMBERED, clock)
+        self._places: Recent[str, Known] = Recent(PLACE_FRESH, REMEMBERED, clock)
         self._inside: Recent[str, frozenset[str]] = Recent(CHANNEL_FRESH, REMEMBERED, clock)
         self._groups: Recent[str, dict[str, frozenset[str]]] = Recent(GROUPS_FRESH, 1, clock)
         self._names: Recent[str, frozenset[str]] = Recent(NAMES_FRESH, 1, clock)
@@ -244,6 +253,11 @@ class People:
         return self._place_of(client, incoming.team, incoming.channel)
 
     def _place_of(self, client: WebClient, team: str, channel: str) -> Place:
+        known = self.channel(client, team, channel)
+        return known.place if known else Place(channel, shared=True)
+
+    def channel(self, client: WebClient, team: str, channel: str) -> Known | None:
+        """Return what Slack says of a channel, at most a minute old; None where it does not."""
         known = self._places.get(channel)
         if known is not None:
             return known
@@ -251,13 +265,14 @@ class People:
             info: dict[str, Any] = client.conversations_info(channel=channel).get("channel") or {}
         except SLACK_FAILURES as error:
             log.warning("channel unknown", channel=channel, error=_code(error))
-            return Place(channel, shared=True)
+            return None
         shared = is_shared(info) or (
             bool(info.get("is_mpim")) and self._has_outsiders(client, team, channel)
         )
         place = Place(channel, shared=shared, public=not info.get("is_private"))
-        self._places.put(channel, place)
-        return place
+        known = Known(place, str(info.get("name") or ""), joined=bool(info.get("is_member")))
+        self._places.put(channel, known)
+        return known
 
     def _has_outsiders(self, client: WebClient, team: str, channel: str) -> bool:
         """Whether not everybody in a group's direct messages is known to be a full member."""

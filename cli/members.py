@@ -39,7 +39,7 @@ def members() -> None:
     "--role",
     type=click.Choice(ROLES),
     multiple=True,
-    help="knowledge_admin may add documents by sharing them with the bot.",
+    help="knowledge_admin may change documents and settings; curator may choose examples.",
 )
 @json_option
 def set_member(

@@ -16,7 +16,7 @@ PRINCIPALS = "everyone, external, channel:<id> or group:<id>"  # as people are t
 
 CURATOR = "curator"  # may work with transcripts
 KNOWLEDGE_ADMIN = "knowledge_admin"  # may change documents, sources and the glossary
-ROLES = (KNOWLEDGE_ADMIN,)
+ROLES = (KNOWLEDGE_ADMIN, CURATOR)
 
 
 @dataclass(frozen=True)
