@@ -50,6 +50,8 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Read at import: tests themselves see none of a developer's variables.
+PICTURES = os.environ.get("FOOTNOTE_SCREENSHOTS")
 PATIENCE = 10.0  # seconds that anything on the page may take
 
 HOSTILE = (
@@ -201,9 +203,8 @@ def ask(page: Page, question: str) -> None:
 
 def picture(page: Page, name: str) -> None:
     """Keep a picture of what is seen, if a folder for pictures is named."""
-    folder = os.environ.get("FOOTNOTE_SCREENSHOTS")
-    if folder:
-        page.screenshot(path=Path(folder) / f"{name}.png")
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"{name}.png")
 
 
 @pytest.mark.browser
