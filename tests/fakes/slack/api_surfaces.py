@@ -146,6 +146,29 @@ def publish_view(w: Workspace, p: Json) -> Json:
     return _kept(w, replace(home, hash=_new_hash(), body=body))
 
 
+def respond_view(w: Workspace, view: View, response: Json) -> list[str]:
+    """Do what the answer to a submission asks for; return what is wrong with it."""
+    kind = response.get("response_action")
+    if kind == "errors":
+        blocks = {block["block_id"] for block in view.body["blocks"] if block["type"] == "input"}
+        unknown = {*(response.get("errors") or ["(none named)"])} - blocks
+        return [f"no input block: {name}" for name in sorted(unknown)]
+    if kind not in ("update", "push"):
+        return [] if kind in (None, "clear") else [f"no such response_action: {kind}"]
+    below = (*view.below, view.id)
+    if kind == "push" and len(below) >= STACK:
+        return ["push_limit_reached"]
+    try:
+        body = _checked(w, response, "modal", view.id if kind == "update" else "")
+    except SlackError as error:
+        return [error.code, *error.problems]
+    if kind == "update":
+        _kept(w, replace(view, hash=_new_hash(), body=body))
+    else:
+        _kept(w, View(w.new_id("V"), view.user, _new_hash(), body, below))
+    return []
+
+
 METHODS = {
     "api.test": api_test,
     "auth.test": auth_test,

@@ -110,6 +110,10 @@ def check_view(view: Any) -> None:
         p.string(view["private_metadata"], limits.PRIVATE_METADATA, "/view/private_metadata")
     p.optional(view.get("callback_id"), limits.CALLBACK_ID, "/view/callback_id")
     p.found += limits.block_problems(view.get("blocks"), "view", "/view/blocks")
+    blocks = view["blocks"] if isinstance(view.get("blocks"), list) else []
+    asks = any(isinstance(block, dict) and block.get("type") == "input" for block in blocks)
+    if asks and view.get("type") == "modal" and "submit" not in view:
+        p.add("must define `submit` to use an `input` block in modals", "/view")
     if p.found:
         raise SlackError("invalid_arguments", *p.found)
 

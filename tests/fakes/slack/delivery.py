@@ -47,6 +47,8 @@ class Delivery:
     attempts: list[Attempt] = field(default_factory=list)
     response: Json | None = None  # what the app sent along with its acknowledgement
     gave_up: bool = False
+    carry_out: "CarryOut | None" = None  # does what the response asks for
+    problems: list[str] = field(default_factory=list)  # what is wrong with the response
     acknowledged: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -70,10 +72,13 @@ class Delivery:
     def acknowledge(self, attempt: Attempt, response: Json | None) -> None:
         """Note that the app has it."""
         attempt.acked_at = time.monotonic()
-        self.response = self.response or response
+        if response and not self.response:
+            self.response = response
+            self.problems += self.carry_out(response) if self.carry_out else []
         self.acknowledged.set()
 
 
+CarryOut = Callable[[Json], list[str]]
 Failed = Callable[[str, bool], None]  # the reason, and whether to try no more
 
 
@@ -96,9 +101,14 @@ class Courier:
         self._alarms = alarms
         self.deliveries: list[Delivery] = []
 
-    def deliver(self, kind: Kind, payload: Json, repeats: int = 0) -> Delivery:
-        """Send a payload; `repeats` times more, as Slack does when an acknowledgement is lost."""
-        delivery = Delivery(kind, payload)
+    def deliver(
+        self, kind: Kind, payload: Json, repeats: int = 0, carry_out: CarryOut | None = None
+    ) -> Delivery:
+        """Send a payload; `repeats` times more, as Slack does when an acknowledgement is lost.
+
+        `carry_out` is given the response that comes along with the acknowledgement.
+        """
+        delivery = Delivery(kind, payload, carry_out=carry_out)
         self.deliveries.append(delivery)
         self._attempt(delivery, 0, "")
         for number in range(1, repeats + 1):

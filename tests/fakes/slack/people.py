@@ -2,11 +2,13 @@
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from . import envelopes
 from .api_chat import changed_event, deleted_event
-from .delivery import Courier, Delivery, Kind
+from .api_surfaces import respond_view
+from .delivery import CarryOut, Courier, Delivery, Kind
 from .records import (
     Channel,
     ChannelKind,
@@ -45,6 +47,11 @@ class Interaction:
     def posts(self) -> list[ResponsePost]:
         """What was posted to the response_url so far."""
         return [*self.answers.posts]
+
+    @property
+    def problems(self) -> list[str]:
+        """What Slack would find wrong with the response; people would see that it failed."""
+        return [*self.delivery.problems]
 
     def wait_for_ack(self, timeout: float = 5.0) -> float:
         """Wait for the acknowledgement and return its milliseconds; raises `NotSeenError`."""
@@ -260,12 +267,20 @@ class People:
     def submit(self, view: View, values: Json) -> Interaction:
         """Submit a modal with what was filled in, by action id.
 
-        What the app wants done with the modal is in the interaction's `response`; it is not
-        carried out.
+        What the app wants done with the modal is in the interaction's `response`: "update" and
+        "push" show in `views`, and what is wrong with them is in its `problems`.
         """
         w = self.workspace
         payload = envelopes.view_submission(w, view, w.user(view.user), values)
-        return self._interact("interactive", payload, w.new_response_url("", view.user, None))
+        answers = w.new_response_url("", view.user, None)
+        return self._interact("interactive", payload, answers, partial(respond_view, w, view))
 
-    def _interact(self, kind: Kind, payload: Json, answers: ResponseUrl) -> Interaction:
-        return Interaction(self.workspace, self.courier.deliver(kind, payload), answers)
+    def _interact(
+        self,
+        kind: Kind,
+        payload: Json,
+        answers: ResponseUrl,
+        carry_out: CarryOut | None = None,
+    ) -> Interaction:
+        delivery = self.courier.deliver(kind, payload, carry_out=carry_out)
+        return Interaction(self.workspace, delivery, answers)

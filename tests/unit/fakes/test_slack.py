@@ -1,5 +1,6 @@
 """The local Slack as a whole: people act, and Slack's own Bolt app answers."""
 
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ FORM = {
     "type": "modal",
     "callback_id": "why",
     "title": {"type": "plain_text", "text": "Why?"},
+    "submit": {"type": "plain_text", "text": "Send"},
     "blocks": [
         {
             "type": "input",
@@ -95,7 +97,7 @@ class Bot:
         self.seen.put(body)
 
     def submitted(self, ack: Ack, body: Json) -> None:
-        ack(response_action="clear")
+        ack(**json.loads(body["view"]["private_metadata"] or '{"response_action": "clear"}'))
         self.seen.put(body)
 
     def next_event(self, channel: str | None) -> Json:
@@ -225,6 +227,33 @@ def test_a_press_opens_a_form_that_is_submitted(slack: SlackServer, bot: Bot, ro
     assert values == {"reason": {"words": {"type": "plain_text_input", "value": "outdated"}}}
     submitted.wait_for_ack()
     assert submitted.response == {"response_action": "clear"}
+
+
+@pytest.mark.parametrize(
+    ("response", "shown", "problem"),
+    [
+        ({"response_action": "update", "view": FORM | {"callback_id": "thanks"}}, 1, None),
+        ({"response_action": "push", "view": FORM | {"callback_id": "more"}}, 2, None),
+        ({"response_action": "update", "view": FORM | {"title": {}}}, 1, "invalid_arguments"),
+        ({"response_action": "errors", "errors": {"reason": "Say more"}}, 1, None),
+        ({"response_action": "errors", "errors": {"words": "x"}}, 1, "no input block: words"),
+        ({"response_action": "shut"}, 1, "no such response_action: shut"),
+    ],
+)
+def test_a_submission_is_answered_by_a_modal(
+    slack: SlackServer, response: Json, shown: int, problem: str | None
+) -> None:
+    """An update replaces it, a push lies on it, and what Slack would refuse is told."""
+    person, form = slack.add_user("pat").id, FORM | {"private_metadata": json.dumps(response)}
+    client = WebClient(slack.bot_token, base_url=slack.url)
+    client.views_open(trigger_id=slack.workspace.new_trigger(person), view=form)
+    submitted = slack.submit(slack.wait_for_view(person), {"words": "outdated"})
+    submitted.wait_for_ack()
+    assert submitted.response == response
+    assert submitted.problems[:1] == ([problem] if problem else [])
+    views = slack.views(person)
+    wanted = response.get("view", form) if problem is None else form
+    assert (len(views), views[-1].body["callback_id"]) == (shown, wanted["callback_id"])
 
 
 def test_feedback_is_one_of_two(slack: SlackServer, bot: Bot, room: str) -> None:

@@ -99,6 +99,7 @@ FORM = {
     "type": "modal",
     "callback_id": "why",
     "title": {"type": "plain_text", "text": "Why?"},
+    "submit": {"type": "plain_text", "text": "Send"},
     "blocks": [
         {
             "type": "input",

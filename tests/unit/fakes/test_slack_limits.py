@@ -174,6 +174,13 @@ def test_an_update_counts_bytes() -> None:
         checks.check_content({"text": "é" * 2_001}, text_limit=4_000, in_bytes=True)
 
 
+ASKED: Json = {
+    "type": "input",
+    "label": plain(4),
+    "element": {"type": "plain_text_input", "action_id": "a"},
+}
+
+
 def modal(**parts: Any) -> Json:
     return {"type": "modal", "title": plain(24), "blocks": [section()]} | parts
 
@@ -188,6 +195,7 @@ def modal(**parts: Any) -> Json:
         (modal(blocks=[section()] * 101), "no more than 100 items"),
         (modal(blocks=[{"type": "markdown", "text": "a"}]), "unsupported type: markdown"),
         (modal(type="window"), "must be one of modal, home"),
+        (modal(blocks=[ASKED]), "must define `submit`"),
         ("view", "must provide an object"),
     ],
 )
