@@ -74,6 +74,9 @@ class Settings(BaseSettings):
     escalation_contact: str | None = Field(
         None, validation_alias=AliasChoices("FOOTNOTE_ESCALATION_CONTACT")
     )  # words shown to who asks for a person, e.g. "#support-leads"
+    escalation_channel: str | None = Field(
+        None, validation_alias=AliasChoices("FOOTNOTE_ESCALATION_CHANNEL")
+    )  # the id of the Slack channel where people take questions over, unless a channel has its own
     stream_after: float = Field(
         0.7, ge=0, le=30, validation_alias=AliasChoices("FOOTNOTE_STREAM_AFTER")
     )  # seconds after which an answer in Slack that is not there yet is shown as it comes
