@@ -25,10 +25,12 @@ METHOD_SCOPES: dict[str, tuple[str, ...]] = {
     "chat.update": ("chat:write",),
     "conversations.history": ("channels:history", "groups:history", "im:history", "mpim:history"),
     "conversations.info": ("channels:read", "groups:read", "mpim:read"),
+    "conversations.members": ("channels:read", "groups:read", "mpim:read"),
     "conversations.replies": ("channels:history", "groups:history", "im:history", "mpim:history"),
     "files.info": ("files:read",),
     "files.list": ("files:read",),
     "pins.list": ("pins:read",),
+    "usergroups.list": ("usergroups:read",),
     "users.info": ("users:read",),
 }
 """Every Web API method that is called with the bot's token, and the scopes Slack asks for."""

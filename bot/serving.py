@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
@@ -22,6 +23,7 @@ from bot.uploads import Intake, Uploads
 from bot.workers import ANSWER_DEADLINE, Chore, Workers
 from bot.workspaces import Answerer, Workspace, Workspaces
 from core.settings import Settings
+from store.documents import named_readers
 from store.leases import lease_owner
 
 INTERACTIONS = 8  # pressed buttons and opened tabs that are handled at once
@@ -85,7 +87,7 @@ def open_workspace(
     """Return a workspace that takes files as well, and what ends the following of those."""
     page = settings.page_url if settings.public_url else None
     intake = Intake(engine, workspace_id, page)
-    people = People(members)
+    people = People(members, partial(named_readers, engine, workspace_id))
     uploads = Uploads(intake, client)
     workspace = Workspace(
         id=workspace_id,
