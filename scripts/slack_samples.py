@@ -8,7 +8,11 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.render import Message, render
+from bot.incoming import Shared
+from bot.living import STEPS
+from bot.receipts import receipt
+from bot.render import Message, render, render_failure
+from ingestion.uploads import FileState
 from store.answers import Answer, Citation, Claim
 
 Surface = Mapping[str, Any]
@@ -86,6 +90,34 @@ CLARIFYING = Answer(
 )
 
 
+READ = (
+    FileState(
+        "returns-2026.pdf",
+        "succeeded",
+        report={
+            "file": "returns-2026.pdf",
+            "title": "Returns policy",
+            "version": 4,
+            "version_id": 7,
+            "new_version": True,
+            "chunks": 41,
+            "embedded": 3,
+            "effective_from": "2026-12-01T00:00:00+00:00",
+            "hidden_characters": 0,
+            "changes": [
+                {"summary": "Sale items: 14 days → 30 days"},
+                {"summary": "Faulty goods: reworded"},
+            ],
+            "sections_changed": 2,
+            "warnings": ["1 of 13 pages is a picture without text and was left out: page 7"],
+        },
+    ),
+    FileState("logo.exe.pdf", "failed", error="logo.exe.pdf is a Windows program, not a PDF."),
+)
+POLICIES = "214 policies"
+STATES = ("complete", "complete", "in_progress")  # of the steps of an answer that takes longer
+
+
 def answer() -> Surface:
     """An answer with its footnotes, in a thread."""
     return thread(QUESTION, render(ANSWER))
@@ -106,6 +138,41 @@ def working() -> Surface:
     return thread(QUESTION, ()) | {"status": "is searching 214 policies…"}
 
 
+def streaming() -> Surface:
+    """Steps and the first words of an answer that takes longer."""
+    tasks = [
+        {"type": "task_card", "task_id": name, "title": title, "status": status}
+        for (name, title), status in zip(STEPS.items(), STATES, strict=True)
+    ]
+    titled = [task | {"title": task["title"].format(policies=POLICIES)} for task in tasks]
+    post = {"text": "", "blocks": [*titled, {"type": "markdown", "text": NO}], "ts": _ts(1)}
+    asked = thread(QUESTION, ())
+    return asked | {"messages": [*asked["messages"], post]}
+
+
+def failure() -> Surface:
+    """What is told when an answer could not be finished."""
+    return thread(QUESTION, render_failure("7f3a"))
+
+
+def upload() -> Surface:
+    """Files that somebody shared, and what became of them."""
+    files = [
+        {"name": "returns-2026.pdf", "pretty_type": "PDF", "size": 214_300},
+        {"name": "logo.exe.pdf", "pretty_type": "PDF", "size": 88_100},
+    ]
+    shared = {"user": LEAD, "text": "The new wording", "files": files, "ts": _ts(0)}
+    told = receipt(READ, (), "https://policies.example.com")
+    return {"place": "Footnote", "messages": [shared, _post(told, 1)]}
+
+
+def uploading() -> Surface:
+    """The same while it is read."""
+    reading = FileState("returns-2026.pdf", "running", done=12, total=41)
+    told = receipt([reading], [Shared("F2", "logo.exe.pdf")], None)
+    return {"place": "Footnote", "messages": [_post(told, 1)]}
+
+
 def private() -> Surface:
     """An answer to a command, which only the asker sees."""
     posts = [_post(m, 0) | {"is_ephemeral": True} for m in render(ANSWER)]
@@ -118,6 +185,10 @@ SURFACES: dict[str, Callable[[], Surface]] = {
     "clarifying": clarifying,
     "working": working,
     "private": private,
+    "streaming": streaming,
+    "failure": failure,
+    "upload": upload,
+    "uploading": uploading,
 }
 
 
