@@ -3,8 +3,10 @@
 import threading
 
 import pytest
+from sqlalchemy import Engine
 
-from bot.socket import check_slack, run_socket_mode
+from bot.socket import run_socket_mode
+from bot.status import check_slack
 from core.errors import ConfigurationError
 from core.settings import Settings
 from graph.state import Question
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.timeout(60)
 
 
 def test_stopping_lets_no_question_fall_silent(
-    slack: SlackServer, answerer: Answerer, members: KeptMembers
+    slack: SlackServer, bot_engine: Engine, answerer: Answerer
 ) -> None:
     """What is being answered when the bot stops still gets its answer."""
     begun, release = threading.Event(), threading.Event()
@@ -27,7 +29,7 @@ def test_stopping_lets_no_question_fall_silent(
         return cited(question)
 
     answerer.script = slowly
-    with running(slack, answerer, members):
+    with running(slack, bot_engine, answerer):
         slack.say(slack.general, slack.alice, slack.mention("sale?"))
         assert begun.wait(5)
         threading.Timer(1.0, release.set).start()
@@ -76,7 +78,7 @@ def test_a_lost_connection_is_made_again(slack: SlackServer, how: str) -> None:
     ],
 )
 def test_a_token_that_does_not_work_is_explained(
-    slack: SlackServer, changes: dict[str, str], sentence: str
+    slack: SlackServer, engine: Engine, changes: dict[str, str], sentence: str
 ) -> None:
     """Both the doctor and the start say in one sentence which token is wrong and what to do."""
     settings = settings_for(slack, **changes)
@@ -85,7 +87,7 @@ def test_a_token_that_does_not_work_is_explained(
     assert status.state == "error"
     assert sentence in status.detail
     with pytest.raises(ConfigurationError) as raised:
-        run_socket_mode(settings, Answerer(), KeptMembers(), threading.Event())
+        run_socket_mode(settings, engine, 1, Answerer(), KeptMembers(), threading.Event())
     assert str(raised.value) == status.detail
 
 
@@ -115,7 +117,9 @@ def test_the_doctor_names_scopes_that_are_missing() -> None:
     assert "chat:write" not in status.detail
 
 
-def test_an_unreachable_slack_is_waited_for(answerer: Answerer, members: KeptMembers) -> None:
+def test_an_unreachable_slack_is_waited_for(
+    engine: Engine, answerer: Answerer, members: KeptMembers
+) -> None:
     """The doctor says that Slack cannot be reached; the bot keeps trying until told to stop."""
     nowhere = {"SLACK_API_URL": "http://127.0.0.1:9/api/"}
     settings = Settings.model_validate(
@@ -126,15 +130,15 @@ def test_an_unreachable_slack_is_waited_for(answerer: Answerer, members: KeptMem
 
     stop = threading.Event()
     threading.Timer(1.0, stop.set).start()
-    run_socket_mode(settings, answerer, members, stop)
+    run_socket_mode(settings, engine, 1, answerer, members, stop)
 
 
 def test_the_bot_starts_although_slack_stumbles(
-    slack: SlackServer, answerer: Answerer, members: KeptMembers
+    slack: SlackServer, bot_engine: Engine, answerer: Answerer
 ) -> None:
     """Errors of Slack's own while connecting are tried again, not reported as a wrong token."""
     slack.fail("auth.test", "fatal_error")
     slack.fail("apps.connections.open", "500", times=4)
-    with running(slack, answerer, members):
+    with running(slack, bot_engine, answerer):
         slack.say(slack.general, slack.alice, slack.mention("sale?"))
         slack.wait_for_messages(slack.general)

@@ -44,10 +44,10 @@ def admin(slack: SlackServer) -> str:
 
 @pytest.fixture
 def bot(
-    slack: SlackServer, answerer: Answerer, members: KeptMembers, intake: Intake
+    slack: SlackServer, answerer: Answerer, members: KeptMembers, engine: Engine
 ) -> Iterator[None]:
     """The running bot, which takes files."""
-    with running(slack, answerer, members, intake=intake):
+    with running(slack, engine, answerer, members, FOOTNOTE_PUBLIC_URL=PAGE):
         yield
 
 
@@ -240,13 +240,16 @@ def test_a_bot_that_is_restarted_tells_the_outcome_once(
 ) -> None:
     """What one bot began, the next one tells, in the same message; a third has nothing to say."""
     place = slack.dm(admin)
-    with running(slack, answerer, members, intake=intake):
+    with running(slack, intake.engine, answerer, members, FOOTNOTE_PUBLIC_URL=PAGE):
         ts = slack.share(place, admin, slack.keep_file(place, admin, "a.md", RETURNS))
         slack.wait_for_messages(place, ts)
-    with running(slack, answerer, members, intake=intake), working(ingester):
+    with (
+        running(slack, intake.engine, answerer, members, FOOTNOTE_PUBLIC_URL=PAGE),
+        working(ingester),
+    ):
         assert "version 1" in words(told(slack, intake.engine, place, ts))
     said = len(slack.calls("chat.update"))
-    with running(slack, answerer, members, intake=intake):
+    with running(slack, intake.engine, answerer, members, FOOTNOTE_PUBLIC_URL=PAGE):
         threading.Event().wait(SETTLED)
     assert len(slack.calls("chat.postMessage")) == 1
     assert len(slack.calls("chat.update")) == said
@@ -267,7 +270,10 @@ def test_what_was_written_down_before_a_bot_died_is_fetched_by_the_next(
     wanted = Place(place, ts, wanted=(Shared(file.id, file.name),))
     with intake.engine.begin() as connection:
         open_upload(connection, intake.workspace_id, admin, "0", reply=wanted.to_json())
-    with running(slack, answerer, members, intake=intake), working(ingester):
+    with (
+        running(slack, intake.engine, answerer, members, FOOTNOTE_PUBLIC_URL=PAGE),
+        working(ingester),
+    ):
         assert "a.md: version 1" in words(told(slack, intake.engine, place, ts))
 
 
@@ -281,8 +287,11 @@ def test_two_bots_tell_an_outcome_once(
 ) -> None:
     """Whichever holds the upload tells it; the file is fetched once, too."""
     place = slack.dm(admin)
-    with running(slack, answerer, members, intake=intake):
-        with running(slack, answerer, members, intake=intake), working(ingester):
+    with running(slack, intake.engine, answerer, members, FOOTNOTE_PUBLIC_URL=PAGE):
+        with (
+            running(slack, intake.engine, answerer, members, FOOTNOTE_PUBLIC_URL=PAGE),
+            working(ingester),
+        ):
             ts = slack.share(place, admin, slack.keep_file(place, admin, "a.md", RETURNS))
             told(slack, intake.engine, place, ts)
         threading.Event().wait(SETTLED)
