@@ -73,6 +73,14 @@ class Acceptor:
         named = team.get("id") if isinstance(team, dict) else None
         return self._workspaces.of_team(str(named or home_team(body)))
 
+    def left(self, body: Body) -> None:
+        """Take an event that says that a team threw the app out, or ended the bot's token."""
+        event = body.get("event") or {}
+        tokens = event.get("tokens") or {}
+        if event.get("type") == "tokens_revoked" and not tokens.get("bot"):
+            return  # tokens of people, of which we have none
+        self._workspaces.left(home_team(body))
+
     @staticmethod
     def _accepted(workspace: Workspace, incoming: Incoming) -> bool:
         kept = accept(workspace.engine, incoming.arrival(workspace.id))

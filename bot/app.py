@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from slack_bolt import App, BoltContext, BoltResponse
 from slack_bolt.authorization import AuthorizeResult
@@ -30,10 +30,16 @@ EVENTS: dict[str, Reader] = {
 OPENED: dict[str, Handler] = {}
 """Events that are handled at once, in Bolt's pool, and kept nowhere."""
 
+LEAVING = ("app_uninstalled", "tokens_revoked")
+"""Events after which a workspace is served no more."""
+
 COMMANDS = ("/cite",)
 
 INTERACTIVE: tuple[ModuleType, ...] = (choices,)
 """The listeners with ACTIONS, VIEWS or SHORTCUTS."""
+
+NOT_INSTALLED = "Footnote is not installed here any more; an admin can add it again."
+"""What somebody is told who gives a command where the app has no token."""
 
 ANY_OTHER = re.compile(".+")
 """Events that an app made from another manifest may send: left alone, they would come again."""
@@ -47,7 +53,7 @@ def build_app(
     client: WebClient,
     acceptor: Acceptor,
     pool: Executor,
-    authorize: Callable[..., AuthorizeResult],
+    authorize: Callable[..., AuthorizeResult | None],
     signing_secret: str | None = None,
 ) -> App:
     """Return the app, with `client`'s address, time limit and retries; `pool` runs handlers.
@@ -59,9 +65,10 @@ def build_app(
         name="footnote",
         logger=_bolt_log(),
         client=without_token(client),
-        authorize=authorize,
+        authorize=cast("Callable[..., AuthorizeResult]", authorize),  # None is provided for
         listener_executor=pool,
         signing_secret=signing_secret,
+        user_facing_authorize_error_message=NOT_INSTALLED,
     )
     app.logger.setLevel(logging.WARNING)
     readers = {name.partition(".")[0]: read for name, read in EVENTS.items()}
@@ -69,6 +76,8 @@ def build_app(
         app.event(name, middleware=[acceptor.accepting(read)])(ignore)
     for event, handle in OPENED.items():
         app.event(event)(_handling(acceptor, handle))
+    for event in LEAVING:
+        app.event(event)(_leaving(acceptor))
     for command in COMMANDS:
         app.command(command, middleware=[_commanding(acceptor)])(ignore)
     for action, handle in collected("ACTIONS").items():
@@ -115,6 +124,15 @@ def _handling(acceptor: Acceptor, handle: Handler) -> Callable[..., None]:
         workspace = acceptor.workspace(body)
         if workspace is not None:
             handle(workspace, body)
+
+    return listener
+
+
+def _leaving(acceptor: Acceptor) -> Callable[..., None]:
+    """Return a listener that lets a workspace go."""
+
+    def listener(body: Body) -> None:
+        acceptor.left(body)
 
     return listener
 

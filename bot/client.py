@@ -115,8 +115,13 @@ def web_client(settings: Settings) -> WebClient:
     Raises ConfigurationError where the tokens are missing or plainly not what they should be.
     """
     bot_token, _ = tokens(settings)
+    return client_of(settings, bot_token)
+
+
+def client_of(settings: Settings, token: str | None) -> WebClient:
+    """Return a client of the Web API with a bot's token, at `SLACK_API_URL`."""
     return WebClient(
-        token=bot_token,
+        token=token,
         base_url=settings.slack_api_url,
         timeout=int(API_TIMEOUT),
         retry_handlers=retry_handlers(),
@@ -131,11 +136,16 @@ def tokens(settings: Settings) -> tuple[str, str]:
     app_token = settings.slack_app_token.get_secret_value()
     if bot_token.startswith(APP_PREFIX) and app_token.startswith(BOT_PREFIX):
         raise ConfigurationError(SWAPPED)
-    if not bot_token.startswith(BOT_PREFIX) or not _sendable(bot_token):
+    if not is_bot_token(bot_token):
         raise ConfigurationError(NOT_A_BOT)
     if not app_token.startswith(APP_PREFIX) or not _sendable(app_token):
         raise ConfigurationError(NOT_AN_APP)
     return bot_token, app_token
+
+
+def is_bot_token(token: str) -> bool:
+    """Whether something looks like the token of a bot."""
+    return token.startswith(BOT_PREFIX) and _sendable(token)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
-"""Slack over Socket Mode: connect, answer until told to stop, and say whether it would work."""
+"""Slack over Socket Mode: connect, and answer until told to stop."""
 
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from socket import SHUT_RDWR
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from slack_bolt.adapter.socket_mode.websocket_client import SocketModeHandler
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
@@ -17,18 +16,16 @@ from bot.client import (
     APP_REFUSED,
     SLACK_FAILURES,
     Identity,
-    check_app_token,
     identify,
     refusal,
     tokens,
     web_client,
 )
-from bot.manifest import SCOPES
 from bot.people import Members
 from bot.serving import Service, open_workspace
 from bot.workers import ANSWER_DEADLINE
 from bot.workspaces import Answerer, OneWorkspace
-from core.errors import FootnoteError, ServiceUnavailableError
+from core.errors import ServiceUnavailableError
 from core.logs import logger
 from core.settings import Settings
 
@@ -42,14 +39,6 @@ SILENCE = 25.0  # seconds without the answer to a ping after which a connection 
 Result = TypeVar("Result")
 
 log = logger(__name__)
-
-
-@dataclass(frozen=True)
-class SlackStatus:
-    """What `footnote doctor` says of Slack."""
-
-    state: Literal["ok", "limited", "error", "none"]
-    detail: str
 
 
 def run_socket_mode(
@@ -152,27 +141,6 @@ def end_connection(client: SocketModeClient) -> bool:
     except OSError:
         return False  # it had ended already
     return True
-
-
-def check_slack(settings: Settings) -> SlackStatus:
-    """Try both tokens and hold the granted scopes against the manifest; changes nothing."""
-    if settings.slack_bot_token is None and settings.slack_app_token is None:
-        return SlackStatus("none", "not connected. Set SLACK_BOT_TOKEN and SLACK_APP_TOKEN.")
-    try:
-        _, app_token = tokens(settings)
-        client = web_client(settings)
-        identity = identify(client)
-        check_app_token(client, app_token)
-    except FootnoteError as error:
-        return SlackStatus("error", str(error))
-    missing = SCOPES - identity.scopes if identity.scopes else frozenset()
-    if missing:
-        return SlackStatus(
-            "limited",
-            f"the app lacks {', '.join(sorted(missing))}: update it from manifest.json and"
-            " reinstall it.",
-        )
-    return SlackStatus("ok", f"@{identity.name} in {identity.team}")
 
 
 def _connect(client: SocketModeClient, opened: threading.Event) -> bool:

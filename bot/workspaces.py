@@ -9,9 +9,12 @@ from sqlalchemy import Engine
 
 from bot.incoming import Incoming
 from bot.people import People
+from core.logs import logger
 from core.settings import Settings
 from graph.state import Question
 from store.answers import Answer
+
+log = logger(__name__)
 
 
 class Answerer(Protocol):
@@ -63,7 +66,10 @@ class Workspaces(Protocol):
         """Return the workspace with a row's id; None where the app is not installed any more."""
 
     def all(self) -> Sequence[Workspace]:
-        """Return the workspaces that this process has met so far."""
+        """Return every workspace that is served now."""
+
+    def left(self, team: str) -> None:
+        """Take it from Slack that a team threw the app out: nothing more is posted there."""
 
     @property
     def only(self) -> int | None:
@@ -88,6 +94,10 @@ class OneWorkspace:
     def all(self) -> Sequence[Workspace]:
         """Return the one workspace."""
         return (self.workspace,)
+
+    def left(self, team: str) -> None:
+        """Note it: the token is an operator's, and to be replaced by one."""
+        log.error("Slack says that the app is not installed any more", team=team)
 
     @property
     def only(self) -> int | None:

@@ -12,10 +12,10 @@ import click
 from openai import OpenAI, OpenAIError
 from sqlalchemy import text
 
-from bot.socket import check_slack
+from bot.status import check_slack
 from cli.brokers import given_redis, has_embedded_redis, redis_version
 from cli.names import given_names, unknown_names
-from cli.runtime import database_url
+from cli.runtime import database_url, named_workspace
 from cli.show import counted, print_json
 from core.broker import find_redis_server
 from core.errors import FootnoteError
@@ -26,7 +26,6 @@ from store.engine import check_server, connect
 from store.schema import current_revision, head_revision
 from store.sources import Source, list_sources
 from store.spaces import active_space
-from store.workspaces import ensure_workspace
 
 State = Literal["ok", "limited", "none", "error"]
 SAMPLE_PASSAGE = "Items bought in a sale can be returned within 14 days of delivery. " * 12
@@ -149,7 +148,7 @@ def _sources(config: Settings) -> tuple[State, str]:
         try:
             if current_revision(engine) != head_revision():
                 return "none", "not known before the tables are there"
-            found = list_sources(engine, ensure_workspace(engine))
+            found = list_sources(engine, named_workspace(engine, config.workspace))
         finally:
             engine.dispose()
     if not found:
@@ -178,7 +177,7 @@ def _active_model(config: Settings) -> str | None:
         try:
             if current_revision(engine) != head_revision():
                 return None
-            space = active_space(engine, ensure_workspace(engine))
+            space = active_space(engine, named_workspace(engine, config.workspace))
         finally:
             engine.dispose()
     return space.model if space is not None else None

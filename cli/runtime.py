@@ -15,11 +15,12 @@ import click
 import psutil
 from sqlalchemy import Engine
 
+from core.errors import ConfigurationError
 from core.settings import Settings, settings
 from store.embedded import EmbeddedPostgres
 from store.engine import connect
 from store.schema import migrate
-from store.workspaces import ensure_workspace
+from store.workspaces import LOCAL_WORKSPACE, ensure_workspace, find_workspace, team_keys
 
 if TYPE_CHECKING:
     from retrieval.embeddings import Embedder, Embedders
@@ -37,8 +38,11 @@ class Runtime:
 
     @cached_property
     def workspace_id(self) -> int:
-        """The local workspace."""
-        return ensure_workspace(self.engine)
+        """The workspace that commands and the page act on.
+
+        Raises ConfigurationError where FOOTNOTE_WORKSPACE names none.
+        """
+        return named_workspace(self.engine, self.settings.workspace)
 
     @cached_property
     def embedder(self) -> "Embedder":
@@ -53,6 +57,22 @@ class Runtime:
         from retrieval.embeddings import Embedders  # noqa: PLC0415 - the same
 
         return Embedders(self.settings, self.embedder, threads=threads())
+
+
+def named_workspace(engine: Engine, key: str) -> int:
+    """Return the id of the workspace with a key; the local one is made at first use.
+
+    Raises ConfigurationError with the keys that there are.
+    """
+    if key == LOCAL_WORKSPACE:
+        return ensure_workspace(engine)
+    found = find_workspace(engine, key)
+    if found is None:
+        known = ", ".join(sorted({LOCAL_WORKSPACE, *team_keys(engine)}))
+        raise ConfigurationError(
+            f"FOOTNOTE_WORKSPACE names {key}, which is no workspace here; there are: {known}."
+        )
+    return found
 
 
 def threads() -> int:

@@ -15,7 +15,7 @@ import click
 from filelock import FileLock, Timeout
 from sqlalchemy import text
 
-from bot.socket import check_slack
+from bot.status import check_slack
 from cli.brokers import broker, broker_name
 from cli.ingest import find_files, ingest_files
 from cli.runtime import PARENT_VARIABLE, Runtime, database_url, parent_value

@@ -163,8 +163,14 @@ class Agent:
         return made
 
 
-def open_agent(settings: Settings, engine: Engine, workspace_id: int, embedder: Embedder) -> Agent:
-    """Compose the agent of one workspace."""
+def open_agent(
+    settings: Settings,
+    engine: Engine,
+    workspace_id: int,
+    embedder: Embedder,
+    router: Router | None = None,
+) -> Agent:
+    """Compose the agent of one workspace; agents of several may share a `router`."""
     return Agent(
         Tools(
             settings=settings,
@@ -173,7 +179,7 @@ def open_agent(settings: Settings, engine: Engine, workspace_id: int, embedder: 
             retriever=Retriever(
                 engine, workspace_id, embedder, Embedders(settings, embedder).named
             ),
-            router=Router(embedder),
+            router=router or Router(embedder),
             model=open_model(settings),
         )
     )

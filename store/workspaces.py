@@ -19,6 +19,27 @@ def ensure_workspace(engine: Engine, key: str = LOCAL_WORKSPACE, name: str = "")
         )
 
 
+def find_workspace(engine: Engine, key: str) -> int | None:
+    """Return the id of the workspace with `key`; None where there is none."""
+    with engine.connect() as connection:
+        found = connection.execute(
+            text("SELECT id FROM workspaces WHERE key = :key"), {"key": key}
+        ).scalar_one_or_none()
+    return None if found is None else int(found)
+
+
+def team_keys(engine: Engine) -> list[str]:
+    """Return the keys of the workspaces of Slack teams, installed now or once."""
+    with engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT key FROM workspaces WHERE id IN (SELECT workspace_id FROM installations)"
+                " ORDER BY key"
+            )
+        )
+        return list(found.scalars())
+
+
 def workspace_keys(engine: Engine, name: str) -> list[str]:
     """Return the keys of all workspaces with that name."""
     with engine.connect() as connection:
