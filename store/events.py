@@ -106,7 +106,7 @@ ACCEPT_CHANGE = """
 INSERT INTO events (workspace_id, conversation_id, kind, key, delivery_id, message_key, team,
                     channel, ts, thread_ts, user_id, text, detail)
 SELECT q.workspace_id, q.conversation_id, :kind, :key, :delivery_id, q.key, q.team, q.channel, :ts,
-       q.thread_ts, q.user_id, :text, q.detail
+       q.thread_ts, q.user_id, :text, q.detail - 'problem'
 FROM events q
 WHERE q.workspace_id = :workspace_id AND q.key = :message_key AND q.kind = 'question'
 ON CONFLICT DO NOTHING RETURNING id
@@ -128,6 +128,62 @@ WHERE id = (
 )
 RETURNING {COLUMNS}
 """
+
+
+GONE = "(The message was edited or deleted.)"
+"""In place of a question that waits for a person and was taken back."""
+
+# A correction is an answer of its own, without a turn.
+ANSWERS_TO = """
+WITH RECURSIVE given AS (
+    SELECT a.id FROM answers a JOIN turns t ON t.id = a.turn_id
+    JOIN conversations c ON c.id = t.conversation_id
+    WHERE c.workspace_id = :workspace_id AND t.message_key = :key
+    UNION
+    SELECT answer_id FROM events
+    WHERE workspace_id = :workspace_id AND message_key = :key AND answer_id IS NOT NULL
+    UNION
+    SELECT a.superseded_by FROM given g JOIN answers a ON a.id = g.id
+    WHERE a.workspace_id = :workspace_id AND a.superseded_by IS NOT NULL
+)
+SELECT id FROM given
+"""
+
+# Transcripts are named after the answer, the escalation or the message that they were made of.
+FORGET = (
+    """
+    DELETE FROM transcripts t WHERE workspace_id = :workspace_id AND state <> 'approved'
+      AND (split_part(origin_key, ':', 1) = ANY(:answers)
+           OR origin_key IN (:key, substr(:key, strpos(:key, ':') + 1))
+           OR (origin = 'escalation' AND EXISTS (
+               SELECT FROM escalations e
+               WHERE e.workspace_id = :workspace_id AND e.answer_id = ANY(:answers)
+                 AND t.origin_key IN (e.key, CAST(e.id AS text)))))
+    """,
+    """
+    DELETE FROM escalations WHERE workspace_id = :workspace_id AND answer_id = ANY(:answers)
+      AND state = 'resolved'
+    """,
+    """
+    UPDATE escalations SET question = :gone
+    WHERE workspace_id = :workspace_id AND answer_id = ANY(:answers)
+    """,
+    """
+    DELETE FROM turns t USING conversations c WHERE c.id = t.conversation_id
+      AND c.workspace_id = :workspace_id AND t.message_key = :key
+    """,
+    "DELETE FROM answers WHERE workspace_id = :workspace_id AND id = ANY(:answers)",
+    """
+    UPDATE posts SET message = '{}', answer_id = NULL
+    WHERE workspace_id = :workspace_id AND state NOT IN ('waiting', 'posting')
+      AND (answer_id = ANY(:answers) OR event_id IN (
+          SELECT id FROM events WHERE workspace_id = :workspace_id AND message_key = :key))
+    """,
+    """
+    UPDATE events SET text = '', detail = detail - ARRAY['problem', 'files']
+    WHERE workspace_id = :workspace_id AND message_key = :key AND state = 'ended'
+    """,
+)
 
 
 def accept(engine: Engine, arrival: Arrival) -> int | None:
@@ -292,44 +348,14 @@ def leave_conversation(connection: Connection, conversation_id: int) -> None:
 def forget_message(connection: Connection, workspace_id: int, message_key: str) -> list[str]:
     """Remove what is remembered of a message and of its answers; return those answers' ids.
 
-    The event stays, without its words, so that a late delivery is not taken for a new message.
+    With them go what corrected them, their feedback, the transcript candidates and the settled
+    hand-overs made of them. A hand-over that still waits stays, without the words that were
+    asked; so do the events and posts, so that a late delivery is not taken for a new message and
+    what stands in Slack can be changed. What waits to be sent is the caller's to take back.
     """
-    answers = list(
-        connection.execute(
-            text(
-                "SELECT a.id FROM answers a JOIN turns t ON t.id = a.turn_id"
-                " JOIN conversations c ON c.id = t.conversation_id"
-                " WHERE c.workspace_id = :workspace_id AND t.message_key = :key"
-                " UNION SELECT answer_id FROM events WHERE workspace_id = :workspace_id"
-                " AND message_key = :key AND answer_id IS NOT NULL"
-            ),
-            {"workspace_id": workspace_id, "key": message_key},
-        ).scalars()
-    )
-    named = {"workspace_id": workspace_id, "key": message_key, "answers": answers}
-    connection.execute(
-        text(
-            "DELETE FROM turns t USING conversations c WHERE c.id = t.conversation_id"
-            " AND c.workspace_id = :workspace_id AND t.message_key = :key"
-        ),
-        named,
-    )
-    connection.execute(
-        text("DELETE FROM answers WHERE workspace_id = :workspace_id AND id = ANY(:answers)"),
-        named,
-    )
-    connection.execute(
-        text(
-            "DELETE FROM transcripts WHERE workspace_id = :workspace_id"
-            " AND state = 'candidate' AND origin_key = ANY(:answers)"
-        ),
-        named,
-    )
-    connection.execute(
-        text(
-            "UPDATE events SET text = '' WHERE workspace_id = :workspace_id"
-            " AND message_key = :key AND state = 'ended'"
-        ),
-        named,
-    )
+    named: dict[str, Any] = {"workspace_id": workspace_id, "key": message_key, "gone": GONE}
+    answers = list(connection.execute(text(ANSWERS_TO), named).scalars())
+    named["answers"] = answers
+    for statement in FORGET:
+        connection.execute(text(statement), named)
     return answers

@@ -131,7 +131,7 @@ def test_the_style_model_may_rewrite_words_but_no_facts(
     assert answer.trace["style"].startswith(voice)
     assert ("not used" in answer.trace["style"]) is not used
     asked = [len(str(chat["messages"]).split()) for chat in server.chats()[:2]]
-    assert answer.trace["tokens"]["input"] == sum(asked)  # as the server counts: both calls'
+    assert answer.trace["tokens"]["input"] == sum(asked)  # as the server counts, for both calls
 
 
 def test_a_claim_that_is_too_long_is_dropped_and_the_trace_says_why(
