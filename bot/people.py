@@ -187,10 +187,6 @@ class People:
         public = self._place(client, incoming).public
         return None if public else (channel_principal(incoming.channel),)
 
-    def is_shared(self, client: WebClient, team: str, channel: str) -> bool:
-        """Whether others than this workspace's members see a channel, or nobody knows."""
-        return self._place_of(client, team, channel).shared
-
     def is_inside(self, client: WebClient, user_id: str, channel: str) -> bool:
         """Whether a person is in a channel; False where Slack does not say."""
         return user_id in self._members_of(client, channel)

@@ -214,7 +214,7 @@ def search(
         rows = connection.execute(
             statement,
             {
-                **_asked(workspace_id, access, as_of),
+                **permitted(workspace_id, access, as_of),
                 "vector": HalfVector(vector),
                 "term_ids": list(term_weights),
                 "term_weights": list(term_weights.values()),
@@ -257,11 +257,22 @@ def versions_in_force(
         f" JOIN documents d ON d.id = v.document_id WHERE {PERMITTED} ORDER BY v.title, v.id"
     )
     with engine.connect() as connection:
-        rows = connection.execute(statement, _asked(workspace_id, access, as_of))
+        rows = connection.execute(statement, permitted(workspace_id, access, as_of))
         return [Version(**row._mapping) for row in rows]
 
 
-def _asked(workspace_id: int, access: Access, as_of: datetime) -> dict[str, Any]:
+def count_in_force(engine: Engine, workspace_id: int, access: Access) -> int:
+    """Return how many documents `access` permits that have a version in force now."""
+    statement = text(
+        "SELECT count(*) FROM document_versions v"
+        f" JOIN documents d ON d.id = v.document_id WHERE {PERMITTED}"
+    )
+    with engine.connect() as connection:
+        values = permitted(workspace_id, access, datetime.now(UTC))
+        return int(connection.execute(statement, values).scalar_one())
+
+
+def permitted(workspace_id: int, access: Access, as_of: datetime) -> dict[str, Any]:
     """Return the parameters of `PERMITTED`."""
     scope = access.scope
     return {
@@ -273,8 +284,3 @@ def _asked(workspace_id: int, access: Access, as_of: datetime) -> dict[str, Any]
         "sources": sorted(scope.sources) if scope else [],
         "documents": sorted(scope.documents) if scope else [],
     }
-
-
-def count_in_force(engine: Engine, workspace_id: int, access: Access) -> int:
-    """Return how many documents `access` permits that have a version in force now."""
-    return len(versions_in_force(engine, workspace_id, access, datetime.now(UTC)))

@@ -18,7 +18,7 @@ from store.access import (
     channel_principal,
 )
 from store.members import find_member, save_member
-from store.search import versions_in_force
+from store.search import count_in_force, versions_in_force
 from store.workspaces import ensure_workspace
 from tests.integration.store.shelf import Shelf
 
@@ -71,6 +71,7 @@ def test_both_the_asker_and_the_place_must_be_permitted(
     assert _found(library, access) == readable.split()
     listed = versions_in_force(library.engine, library.workspace_id, access, datetime.now(UTC))
     assert sorted(version.document_key for version in listed) == readable.split()
+    assert count_in_force(library.engine, library.workspace_id, access) == len(listed)
 
 
 def test_the_operator_reads_what_members_read(library: Shelf) -> None:
