@@ -14,11 +14,13 @@ from core.errors import ConfigurationError
 from core.logs import logger
 from core.settings import settings
 from core.tasks import celery
+from store.privacy import schedule_forgetting
 from store.schedules import seconds_to_next, tick
 
 log = logger(__name__)
 
 MAX_WAIT = 2.0  # seconds between looks: a schedule that was changed meanwhile counts that soon
+FORGET_EVERY = 3_600  # seconds between two looks for messages that are too old to be kept
 RETRY_AFTER = 2.0  # seconds after the database failed
 
 
@@ -52,6 +54,7 @@ def beat(ready_file: Path | None) -> None:
     """Submit what is due by the schedules in the database, until stopped."""
     if settings().database_url is None:
         raise ConfigurationError("A scheduler needs DATABASE_URL; python3 run.py up sets it.")
+        schedule_forgetting(runtime.engine, runtime.workspace_id, FORGET_EVERY)
     end_with_parent()
     with open_runtime() as runtime:
         scheduler = PostgresScheduler(runtime.engine, app=celery)
