@@ -16,7 +16,7 @@ from bot.client import Identity
 from bot.failures import failed
 from bot.incoming import Body
 from bot.interactions import Handler, Submission
-from bot.listeners import choices, cite, mentions, messages
+from bot.listeners import choices, cite, feedback, mentions, messages
 
 EVENTS: dict[str, Reader] = {
     "app_mention": mentions.read,
@@ -35,7 +35,7 @@ LEAVING = ("app_uninstalled", "tokens_revoked")
 
 COMMANDS = ("/cite",)
 
-INTERACTIVE: tuple[ModuleType, ...] = (choices,)
+INTERACTIVE: tuple[ModuleType, ...] = (choices, feedback)
 """The listeners with ACTIONS, VIEWS or SHORTCUTS."""
 
 NOT_INSTALLED = "Footnote is not installed here any more; an admin can add it again."

@@ -32,6 +32,7 @@ METHOD_SCOPES: dict[str, tuple[str, ...]] = {
     "pins.list": ("pins:read",),
     "usergroups.list": ("usergroups:read",),
     "users.info": ("users:read",),
+    "views.open": (),
 }
 """Every Web API method that is called with the bot's token, and the scopes Slack asks for."""
 
@@ -78,7 +79,7 @@ def manifest() -> dict[str, Any]:
         "oauth_config": {"scopes": {"bot": sorted(SCOPES)}},
         "settings": {
             "event_subscriptions": {"bot_events": sorted(EVENTS)},
-            "interactivity": {"is_enabled": False},
+            "interactivity": {"is_enabled": True},
             "org_deploy_enabled": False,
             "socket_mode_enabled": True,
             "token_rotation_enabled": False,
