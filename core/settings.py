@@ -110,6 +110,9 @@ class Settings(BaseSettings):
     keep_messages_days: int = Field(
         90, ge=0, le=36_500, validation_alias=AliasChoices("FOOTNOTE_KEEP_MESSAGES_DAYS")
     )  # how long questions, answers and what was said about them are kept; 0 is for ever
+    link_hosts: str | None = Field(
+        None, validation_alias=AliasChoices("FOOTNOTE_LINK_HOSTS")
+    )  # hosts whose addresses in an answer's words are links in Slack, beside its sources' own
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", validation_alias=AliasChoices("FOOTNOTE_LOG_LEVEL")
     )  # in any case
@@ -152,6 +155,12 @@ class Settings(BaseSettings):
     def private_hosts(self) -> frozenset[str]:
         """The hosts in private networks that sources may be read from, in lower case."""
         written = (self.source_hosts or "").lower().split(",")
+        return frozenset(host.strip() for host in written if host.strip())
+
+    @property
+    def shown_hosts(self) -> frozenset[str]:
+        """The hosts whose addresses may be links beside the sources' own, in lower case."""
+        written = (self.link_hosts or "").lower().split(",")
         return frozenset(host.strip() for host in written if host.strip())
 
     @property
