@@ -25,10 +25,12 @@ from bot.app import build_app
 from bot.bell import Bell
 from bot.client import Identity, client_of, identify
 from bot.install_pages import HEADERS
-from bot.installations import Installations, InstalledWorkspaces, Seal, States
+from bot.installations import Installations, States
+from bot.installed import InstalledWorkspaces
 from bot.manifest import SCOPES
 from bot.oauth import INSTALL_PATH, REDIRECT_PATH, Installing
 from bot.people import Members, StoredMembers
+from bot.seal import Seal
 from bot.serving import Service, open_workspace
 from bot.socket import patiently
 from bot.workers import ANSWER_DEADLINE

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from bot.client import MISSING, NOT_A_BOT, is_bot_token
-from bot.installations import Seal
+from bot.seal import Seal
 from core.errors import ConfigurationError
 from core.settings import Settings
 
