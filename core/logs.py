@@ -3,10 +3,12 @@
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
+import structlog.typing
 
 SECRET = re.compile(
     r"\bxox[a-z]-[\w-]+|\bxapp-[\w-]+|\bsk-[\w-]{8,}|(?<=://)[^\s/:@]*:[^\s/@]+(?=@)"
@@ -43,6 +45,20 @@ def protect(
     return event
 
 
+def without_values(exc_info: structlog.typing.ExcInfo) -> str:
+    """Return an error as its kinds and the places it went through, what caused it first.
+
+    Not its message: that may be anybody's words, such as the row that a database refused.
+    """
+    error: BaseException | None = exc_info[1]
+    told: list[str] = []
+    while error is not None:
+        told.insert(0, "".join([*traceback.format_tb(error.__traceback__), type(error).__name__]))
+        hidden = error.__suppress_context__ or error.__cause__ is not None
+        error = error.__cause__ if hidden else error.__context__
+    return "\n".join(told)
+
+
 def configure_logs(level: str = "INFO", stream: TextIO = sys.stderr) -> None:
     """Send structlog and the standard library's loggers through one JSON renderer to `stream`.
 
@@ -52,7 +68,7 @@ def configure_logs(level: str = "INFO", stream: TextIO = sys.stderr) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(without_values),
         protect,
     ]
     structlog.configure(
