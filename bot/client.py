@@ -14,6 +14,7 @@ from slack_sdk.http_retry import (
     RetryState,
 )
 
+from bot.timing import TimedClient
 from core.errors import ConfigurationError, FootnoteError, ServiceUnavailableError
 from core.settings import Settings
 
@@ -101,7 +102,7 @@ def retry_handlers() -> list[RetryHandler]:
 
 def impatient(client: WebClient, timeout: float = API_TIMEOUT) -> WebClient:
     """Return a client like this one that leaves waiting, after a 429, to its caller."""
-    return WebClient(
+    return TimedClient(
         token=client.token,
         base_url=client.base_url,
         timeout=int(timeout),
@@ -120,7 +121,7 @@ def web_client(settings: Settings) -> WebClient:
 
 def client_of(settings: Settings, token: str | None) -> WebClient:
     """Return a client of the Web API with a bot's token, at `SLACK_API_URL`."""
-    return WebClient(
+    return TimedClient(
         token=token,
         base_url=settings.slack_api_url,
         timeout=int(API_TIMEOUT),

@@ -27,6 +27,7 @@ from bot.render import (
     render_failure,
     render_markdown_stream,
 )
+from bot.timing import elsewhere
 from bot.workspaces import Workspace
 from core.errors import reference_id
 from core.logs import logger
@@ -199,22 +200,23 @@ class Handler:
             if event.kind == "edit":
                 with workspace.engine.begin() as connection:
                     forget_message(connection, workspace.id, event.message_key)
-            answer = workspace.answerer.answer(
-                Question(
-                    text=incoming.text,
-                    conversation=incoming.conversation,
-                    user_id=incoming.user,
-                    access=access,
-                    event_key=event.key,
-                    message_key=event.message_key,
-                    as_of=incoming.as_of,
-                    language=settings.language,
-                    tone=settings.tone,
-                    progress=living.step if living else None,
-                )
+            question = Question(
+                text=incoming.text,
+                conversation=incoming.conversation,
+                user_id=incoming.user,
+                access=access,
+                event_key=event.key,
+                message_key=event.message_key,
+                as_of=incoming.as_of,
+                language=settings.language,
+                tone=settings.tone,
+                progress=living.step if living else None,
             )
+            with elsewhere():
+                answer = workspace.answerer.answer(question)
         finally:
-            stream = living.end() if living else None
+            with elsewhere():  # waits for Slack
+                stream = living.end() if living else None
         count_tokens(workspace, incoming.user, answer)
         log.info("question answered", event_id=event.id, outcome=answer.outcome, id=answer.id)
         messages = render(answer, incoming.as_of, private=shareable(incoming, settings))
@@ -268,7 +270,8 @@ class Handler:
             return None
         if private and not incoming.private:
             return None
-        policies = count_in_force(workspace.engine, workspace.id, access)
+        with elsewhere():  # a search, as far as its time goes
+            policies = count_in_force(workspace.engine, workspace.id, access)
         return Living(workspace, event, self.streams, self.owner, policies)
 
     def _finish_stream(

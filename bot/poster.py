@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.bell import Bell
 from bot.client import API_TIMEOUT, SLACK_FAILURES, retry_handlers
 from bot.failures import note_failure
+from bot.timing import OwnTimes, elsewhere
 from bot.workspaces import Workspace, Workspaces
 from core.logs import logger
 from store.posts import (
@@ -56,7 +57,10 @@ log = logger(__name__)
 class Poster:
     """Sends the posts of all workspaces that this process serves."""
 
-    def __init__(self, engine: Engine, workspaces: Workspaces, owner: str, bell: Bell) -> None:
+    def __init__(
+        self, engine: Engine, workspaces: Workspaces, owner: str, bell: Bell, times: OwnTimes
+    ) -> None:
+        self._times = times
         self._engine = engine
         self._workspaces = workspaces
         self._owner = owner
@@ -85,7 +89,8 @@ class Poster:
             try:
                 post = claim_post(self._engine, self._owner, LEASE, self._workspaces.only)
                 if post is not None:
-                    self.send(post)
+                    with self._times.sending(post.event_id):
+                        self.send(post)
                     continue
             except SQLAlchemyError as error:
                 log.warning("posts wait", error=type(error).__name__)
@@ -235,14 +240,15 @@ def stop_stream(workspace: Workspace, channel: str, ts: str) -> None:
 def answer_command(reply_url: str, message: dict[str, Any]) -> None:
     """Answer a command, so that only who gave it sees it."""
     client = WebhookClient(reply_url, timeout=int(API_TIMEOUT), retry_handlers=retry_handlers())
-    answer = client.send(
-        text=message["text"],
-        blocks=message["blocks"],
-        response_type="ephemeral",
-        replace_original=False,
-        unfurl_links=False,
-        unfurl_media=False,
-    )
+    with elsewhere():
+        answer = client.send(
+            text=message["text"],
+            blocks=message["blocks"],
+            response_type="ephemeral",
+            replace_original=False,
+            unfurl_links=False,
+            unfurl_media=False,
+        )
     if answer.status_code != 200:
         raise SlackRequestError(f"a response_url answered {answer.status_code}")
 

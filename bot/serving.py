@@ -19,12 +19,16 @@ from bot.listeners.files import SharedFiles
 from bot.living import Streams
 from bot.people import Members, People
 from bot.poster import Poster
+from bot.timing import OwnTimes, percentiles
 from bot.uploads import Intake, Uploads
 from bot.workers import ANSWER_DEADLINE, Chore, Workers
 from bot.workspaces import Answerer, Workspace, Workspaces
+from core.logs import logger
 from core.settings import Settings
 from store.documents import named_readers
 from store.leases import lease_owner
+
+log = logger(__name__)
 
 INTERACTIONS = 8  # pressed buttons and opened tabs that are handled at once
 SWITCH_INTERVAL = 0.001  # seconds; a fifth of Python's own, for acknowledgements come first
@@ -47,12 +51,13 @@ class Service:
         chores: Sequence[Chore] = CHORES,
     ) -> None:
         owner = f"{lease_owner()}:{uuid4().hex[:8]}"
+        self._times = OwnTimes()
         self._streams = Streams(settings.stream_after)
         handler = Handler(owner, self._streams)
         self._workers = Workers(
-            engine, workspaces, handler, bell, deadline=deadline, chores=chores
+            engine, workspaces, handler, bell, self._times, deadline=deadline, chores=chores
         )
-        self._poster = Poster(engine, workspaces, owner, bell)
+        self._poster = Poster(engine, workspaces, owner, bell, self._times)
         self.pool = ThreadPoolExecutor(INTERACTIONS, thread_name_prefix="interaction")
         self.acceptor = Acceptor(workspaces, bell.ring)
 
@@ -70,8 +75,15 @@ class Service:
     ) -> None:
         self._workers.close()
         self._poster.close()
+        self.tell_times()
         self._streams.close()
         self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def tell_times(self) -> None:
+        """Log how long acknowledgements took, and the bot itself for a message, in ms."""
+        acknowledged = percentiles(self.acceptor.seconds)
+        if acknowledged:
+            log.info("times", acknowledged=acknowledged, own=percentiles(self._times.seconds))
 
 
 def open_workspace(

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bot.bell import Bell
 from bot.failures import note_failure
 from bot.handling import Handler, too_late, went_wrong
+from bot.timing import OwnTimes
 from bot.workspaces import Workspace, Workspaces
 from core.logs import logger
 from store.events import Event, claim_event, end_event, extend_events, overdue_events
@@ -41,6 +42,7 @@ class Workers:
         workspaces: Workspaces,
         handler: Handler,
         bell: Bell,
+        times: OwnTimes,
         *,
         deadline: float = ANSWER_DEADLINE,
         chores: Sequence[Chore] = (),
@@ -50,6 +52,7 @@ class Workers:
         self._workspaces = workspaces
         self._handler = handler
         self._bell = bell
+        self._times = times
         self._deadline = deadline
         self._chores = chores
         self._stop = threading.Event()
@@ -98,7 +101,8 @@ class Workers:
         with self._lock:
             self._held.add(event.id)
         try:
-            self._handler.handle(workspace, event)
+            with self._times.handling(event.id):
+                self._handler.handle(workspace, event)
         except SQLAlchemyError:
             raise
         except Exception as error:  # noqa: BLE001 - the boundary of this thread
