@@ -30,6 +30,7 @@ COMMANDS = {
     "trace": "Show how a kept answer came about.",
     "tokens": "Create and revoke tokens of programs that add documents over HTTP.",
     "members": "Show and set who may read what.",
+    "people": "Show what is kept about a person, and delete it.",
     "eval": "Measure retrieval and answers on questions of your own.",
     "benchmarks": "Measure speed and cost, as ratios.",
     "web": "Serve the page (what `up` and production run).",
