@@ -13,7 +13,9 @@ from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-import ingestion.tasks  # noqa: F401 - registers its tasks with the app
+import graph.forgetting
+import graph.tasks  # noqa: F401 - both register their tasks with the app
+import ingestion.tasks  # noqa: F401 - the same
 from cli.brokers import given_redis
 from cli.runtime import end_with_parent, open_runtime
 from core.errors import ConfigurationError

@@ -16,16 +16,16 @@ from core.settings import Settings
 from graph.answer import answer
 from graph.escalate import accepts_offer
 from graph.finish import failure, finish, keep, make_answer
-from graph.models import open_model
+from graph.models import ModelError, open_model
 from graph.retrieve import retrieve, weigh
 from graph.router import Router
-from graph.state import Question, State, Tools
+from graph.state import Question, State, Tools, Turn
 from graph.style import style
 from graph.trace import make_trace
 from graph.verify import verify
 from retrieval.embeddings import Embedder, Embedders
 from retrieval.retriever import Retriever
-from store.answers import Answer, find_answer, new_answer_id
+from store.answers import Answer, Outcome, find_answer, new_answer_id
 from store.conversations import (
     answer_to_event,
     ensure_conversation,
@@ -34,6 +34,8 @@ from store.conversations import (
     serialised,
 )
 from store.engine import connect
+
+EXTRACTIVE = "extractive"  # as a trace names who answered without a model
 
 log = logger(__name__)
 
@@ -125,6 +127,18 @@ class Agent:
                 seconds=time.perf_counter() - started,
             )
 
+    def ask_again(self, question: Question) -> Answer:
+        """Return what a question gets now, with its history given, and keep nothing of it.
+
+        Raises a FootnoteError or SQLAlchemyError where it cannot be answered as it should: an
+        answer without the model that is set would be another one for that reason alone.
+        """
+        started, question = time.perf_counter(), question.cleaned()
+        made = self._made(question, question.history or (), None, started)
+        if self._tools.model is not None and made.trace["answerer"] == EXTRACTIVE:
+            raise ModelError(made.note or "the language model did not answer")
+        return made
+
     def close(self) -> None:
         """Close the connections on which messages waited for their turn."""
         self._locks.dispose()
@@ -151,16 +165,26 @@ class Agent:
         history = question.history
         if history is None:
             history = read_turns(tools.engine, conversation_id) if conversation_id else ()
+        before = last_outcome(tools.engine, conversation_id) if conversation_id else None
+        made = self._made(question, history, before, started)
+        keep(tools.engine, tools.workspace_id, question, made, conversation_id)
+        return made
+
+    def _made(
+        self,
+        question: Question,
+        history: tuple[Turn, ...],
+        before: Outcome | None,
+        started: float,
+    ) -> Answer:
         state: State = {
             "question": question,
             "history": history,
-            "before": last_outcome(tools.engine, conversation_id) if conversation_id else None,
+            "before": before,
             "as_of": question.as_of or datetime.now(UTC),
         }
-        ended = cast("State", self._graph.invoke(state, context=tools))
-        made = make_answer(question, ended, started, make_trace(ended))
-        keep(tools.engine, tools.workspace_id, question, made, conversation_id)
-        return made
+        ended = cast("State", self._graph.invoke(state, context=self._tools))
+        return make_answer(question, ended, started, make_trace(ended))
 
 
 def open_agent(

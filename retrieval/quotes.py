@@ -19,7 +19,8 @@ from retrieval.lexical import terms
 from retrieval.sentences import split
 
 __all__ = [
-    "NEGATION", "Fact", "Span", "facts", "is_negated", "locate", "stands", "unsupported_reason"
+    "NEGATION", "Fact", "Span", "facts", "is_negated", "locate", "standing", "stands",
+    "unsupported_reason"
 ]  # fmt: skip
 
 LIKENESS = 88.0  # percent, at which a garbled quote is looked up; the found words still decide
@@ -93,16 +94,24 @@ def locate(quote: str, text: str) -> Span | None:
 
 
 def stands(quote: str, text: str) -> Span | None:
-    """Return where the very words of a quote stand in `text`, or None: no likeness counts.
+    """Return where the very words of a quote first stand in `text`, or None: see `standing`."""
+    return next(standing(quote, text), None)
+
+
+def standing(quote: str, text: str) -> Iterator[Span]:
+    """Yield where the very words of a quote stand in `text`: no likeness counts.
 
     Typography, case and spacing are forgiven. Words that are part of longer ones, or that a
-    negation now governs, do not stand.
+    negation now governs, do not stand. Places that are letter for letter come first.
     """
     quote = quote.strip()
-    exact = (Span(at, at + len(quote)) for at in _places(quote, text))
-    return next((span for span in exact if _is_whole(text, span)), None) or next(
-        (span for span in _alike(quote, text) if _is_whole(text, span)), None
-    )
+    exact = [Span(at, at + len(quote)) for at in _places(quote, text)]
+    for span in exact:
+        if _is_whole(text, span):
+            yield span
+    for span in _alike(quote, text):
+        if span not in exact and _is_whole(text, span):
+            yield span
 
 
 def _alike(quote: str, text: str) -> Iterator[Span]:

@@ -16,16 +16,21 @@ from functools import lru_cache
 from rapidfuzz.fuzz import ratio
 
 from retrieval.facts import DATE, FACT_WORDS, MONTH_NAMES, facts, rates
-from retrieval.quotes import NEGATION, TYPOGRAPHY, locate, stands
+from retrieval.lexical import stem
+from retrieval.quotes import NEGATION, TYPOGRAPHY, locate, standing, stands
 from retrieval.sentences import split
 
 LONGEST_RUN = 3  # sentences that one sentence may have become
-ALIKE_IN_PLACE = 45.0  # percent, between what stands in a place and what stood there
-ALIKE_ELSEWHERE = 75.0  # percent, between a sentence that is gone and a new one anywhere
+# Shares of words that two sentences have in common in their order, in percent.
+ALIKE_ONE_FOR_ONE = 25.0  # one sentence stands where one stood: there is little doubt
+ALIKE_IN_PLACE = 40.0  # among several that stand where several stood
+ALIKE_ELSEWHERE = 65.0  # a new sentence anywhere
 NEAR_PUNCTUATION = 2  # words around a comma or colon among which a negation gives it weight
 LEAST_SENTENCE = 5  # words, from which they say something wherever they stand
 LEAST_ROW = 3  # the same of a table's row
 SLACK = 200  # characters that may have come between the parts of a quote
+REACH = 300  # characters around words in which the rest of their sentence is looked for
+SENTENCE_END = re.compile(r"[.!?:;|\n]")
 CELL = " | "  # between the cells of a row, as documents are read
 LEAST_SLIP = 4  # letters of a word in which a slip of the keyboard is believed
 
@@ -130,7 +135,7 @@ def broken_pieces(old_text: str, start: int, end: int, new_text: str) -> list[st
         for left, right in _spans(old_text)
         if left < end and right > start
     ]
-    missing = [piece for piece, _ in pieces if stands(piece, new_text) is None]
+    missing = [piece for piece, whole in pieces if not _is_said(piece, whole, new_text)]
     rest = [(piece, whole) for piece, whole in pieces if piece not in missing]
     if _stand_together([piece for piece, _ in rest], new_text):
         return missing
@@ -140,6 +145,24 @@ def broken_pieces(old_text: str, start: int, end: int, new_text: str) -> list[st
         if piece in missing
         or not (is_telling(piece) or _is_kept_in_place(piece, whole, old_text, new_text))
     ]
+
+
+def _is_said(piece: str, whole: str, text: str) -> bool:
+    """Whether words stand in a text, with nothing before or behind that binds them otherwise.
+
+    "Items can be returned." is not said by "Only items can be returned."; what stood around a
+    part of a sentence is not looked at.
+    """
+    for span in standing(piece, text):
+        left = SENTENCE_END.split(text[: span.start][-REACH:])[-1]
+        right = SENTENCE_END.split(text[span.end :][:REACH], maxsplit=1)[0]
+        around = [
+            left if whole.startswith(piece) else "",
+            right if whole.endswith(piece) and piece[-1:] not in ".!?" else "",
+        ]
+        if not any(_binding(part) or facts(part) for part in around):
+            return True
+    return False
 
 
 def is_telling(words_said: str) -> bool:
@@ -333,7 +356,7 @@ def _in_place(sentence: str, old_text: str, new_text: str) -> str | None:
             continue
         if len(before) == len(after) == 1:
             runs = [after[0]]
-            least = ALIKE_IN_PLACE / 2  # one for one: there is little doubt
+            least = ALIKE_ONE_FOR_ONE
         else:
             runs = list(_runs(after, new_text))
             least = ALIKE_IN_PLACE
@@ -363,7 +386,11 @@ def _fresh(candidates: Sequence[str], old_text: str) -> list[str]:
 
 
 def _most_alike(sentence: str, candidates: Sequence[str], least: float) -> str | None:
-    folded = " ".join(_plain(sentence).split())
-    likeness = {one: ratio(folded, " ".join(_plain(one).split())) for one in candidates}
+    wanted = _stems(sentence)
+    likeness = {one: ratio(wanted, _stems(one)) for one in candidates}
     best = max(likeness, key=lambda one: (likeness[one], -len(one)), default=None)
     return best if best is not None and likeness[best] >= least else None
+
+
+def _stems(sentence: str) -> list[str]:
+    return [stem(word) for word in words(sentence) if word not in ARTICLES]

@@ -67,12 +67,16 @@ def read_turns(
 
 
 def answer_to_event(engine: Engine, conversation_id: int, event_key: str) -> str | None:
-    """Return the id of the answer an incoming event got already, or None."""
+    """Return the id of the answer an incoming event got already, or None.
+
+    Where a correction took its place, that one's.
+    """
     with engine.connect() as connection:
         return connection.execute(
             text(
                 "SELECT a.id FROM turns t JOIN answers a ON a.turn_id = t.id"
                 " WHERE t.conversation_id = :id AND t.event_key = :event_key"
+                " AND a.superseded_by IS NULL"
             ),
             {"id": conversation_id, "event_key": event_key},
         ).scalar_one_or_none()

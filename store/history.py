@@ -22,6 +22,7 @@ from core.errors import FootnoteError, NotFoundError
 from store import tables
 from store.audit import record
 from store.publish import WatchedDocumentError, ensure_uploads, lock_publishing
+from store.rechecks import recheck_quotes_of
 from store.search import ALL_IN_FORCE
 
 
@@ -207,6 +208,7 @@ def delete_document(engine: Engine, workspace_id: int, document_id: int, actor: 
             {"id": document_id, "actor": actor},
         )
         record(connection, workspace_id, actor, "document deleted", document.key)
+        recheck_quotes_of(connection, document_id)
 
 
 def undelete_document(engine: Engine, workspace_id: int, document_id: int, actor: str) -> Restored:
@@ -233,6 +235,7 @@ def undelete_document(engine: Engine, workspace_id: int, document_id: int, actor
         _require_vectors(connection, workspace_id, last.id, document.key)
         _undelete(connection, workspace_id, document_id)
         record(connection, workspace_id, actor, "document restored", document.key)
+        recheck_quotes_of(connection, document_id)
         return Restored(last.number, last.effective_from, last.effective_to, is_new=False)
 
 
@@ -271,6 +274,7 @@ def restore_version(
             version=number,
             as_version=made.number,
         )
+        recheck_quotes_of(connection, document_id)
         return Restored(made.number, made.effective_from, made.effective_to, is_new=True)
 
 

@@ -15,6 +15,7 @@ from store.access import EVERYONE
 from store.blobs import save_blob
 from store.chunks import PassageTerms, chunk_hash, insert_chunks, insert_places
 from store.documents import ParsedDocument
+from store.rechecks import recheck_quotes_of
 from store.spaces import EmbeddingSpace, insert_vectors
 
 PUBLISH_LOCK = 0xF007  # advisory, with the workspace's id: publications take turns
@@ -127,6 +128,8 @@ def publish(
         document_id = _ensure_document(connection, workspace_id, key, audience, origin, received)
         same = _same_version(connection, document_id, document, received)
         if same is not None:
+            if before.presence == "returned":
+                recheck_quotes_of(connection, document_id)
             return Publication(
                 version_id=same.id,
                 document_key=key,
@@ -148,6 +151,7 @@ def publish(
             connection, workspace_id, document_id, dated, file, origin, received
         )
         insert_places(connection, version.id, document, passages, chunk_ids)
+        recheck_quotes_of(connection, document_id)
         return Publication(
             version_id=version.id,
             document_key=key,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from core.errors import FootnoteError, NotFoundError
 from store.audit import record
 from store.publish import ensure_uploads
+from store.rechecks import recheck_quotes_of
 from store.schedules import enable_schedule, remove_schedule, set_schedule
 
 SYNC_SOURCE = "sync_source"  # the kind of the jobs and schedules of sources
@@ -272,13 +273,16 @@ def remove_source(engine: Engine, source: Source, actor: str, *, keep_documents:
                 {"id": source.id, "uploads": uploads},
             )
         else:
-            gone = connection.execute(
+            withdrawn = connection.execute(
                 text(
                     "UPDATE documents SET deleted_at = now(), deleted_by = :actor"
-                    " WHERE source_id = :id AND deleted_at IS NULL"
+                    " WHERE source_id = :id AND deleted_at IS NULL RETURNING id"
                 ),
                 {"id": source.id, "actor": actor},
-            ).rowcount
+            ).scalars()
+            ids = withdrawn.all()
+            gone = len(ids)
+            recheck_quotes_of(connection, *ids)
         connection.execute(
             text("DELETE FROM source_items WHERE source_id = :id"), {"id": source.id}
         )
@@ -441,7 +445,7 @@ def _withdraw(connection: Connection, source_id: int, document_ids: Sequence[int
             " FROM sources s WHERE s.id = :source_id AND d.source_id = s.id"
             " AND d.id = ANY(:ids) AND d.deleted_at IS NULL AND NOT EXISTS"
             " (SELECT FROM source_items i WHERE i.document_id = d.id)"
-            " RETURNING d.workspace_id, d.key, s.name"
+            " RETURNING d.id, d.workspace_id, d.key, s.name"
         ),
         {"source_id": source_id, "ids": list(document_ids)},
     ).all()
@@ -454,6 +458,7 @@ def _withdraw(connection: Connection, source_id: int, document_ids: Sequence[int
             row.key,
             reason="it is gone from its source",
         )
+        recheck_quotes_of(connection, row.id)
     return len(rows)
 
 

@@ -144,6 +144,22 @@ def test_a_scrap_is_said_only_in_its_place() -> None:
     assert broken(quote, OLD.replace("Normal", "Usual")) == []
 
 
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        pytest.param(f"Only {SALE}", False, id="only"),
+        pytest.param(f"Unless damaged, {SALE}", False, id="a condition"),
+        pytest.param(f"From 2027 {SALE}", False, id="a date"),
+        pytest.param(f"Note: {SALE}", True, id="a heading in the line"),
+        pytest.param(f"Dogs stay outside. {SALE} Only cats may enter.", True, id="neighbours"),
+    ],
+)
+def test_a_sentence_is_not_said_by_one_that_binds_it_otherwise(now: str, said: bool) -> None:
+    """What is put before its words can turn them, though they stand as they were."""
+    assert stands(SALE, now) is not None
+    assert (broken(SALE, OLD.replace(SALE, now)) == []) is said
+
+
 def test_an_item_that_changed_lists_is_broken() -> None:
     """It stands in the document still, but no longer in the list that was quoted."""
     quote = "The following cannot be returned:\ngift cards\nopened food"
