@@ -123,11 +123,28 @@ def _emoji(element: dict[str, object], _: Known) -> Markup:
 
 
 def _date(element: dict[str, object], _: Known) -> Markup:
-    moment = element.get("timestamp")
-    shown = said(element.get("fallback"))
-    if not shown and isinstance(moment, int) and 0 <= moment < LAST_MOMENT:
-        shown = f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M}"
-    return tag("time", shown or said(moment))
+    given, fallback = element.get("timestamp"), said(element.get("fallback"))
+    if not isinstance(given, int) or not 0 <= given < LAST_MOMENT:
+        return tag("time", fallback or said(given))
+    moment = datetime.fromtimestamp(given, UTC)
+    written = said(element.get("format")) or "{date_num} {time}"
+    for name, form in _forms(moment).items():
+        written = written.replace(f"{{{name}}}", form)
+    # What is told as time gone by needs a clock, which a picture has not.
+    return tag("time", fallback if "{" in written and fallback else written)
+
+
+def _forms(moment: datetime) -> dict[str, str]:
+    """Return a moment in the forms that Slack has names for."""
+    short, long = f"{moment.day} {moment:%b %Y}", f"{moment.day} {moment:%B %Y}"
+    days = {"date": long, "date_short": short, "date_long": f"{moment:%A}, {long}"}
+    return {
+        **days,
+        **{f"{name}_pretty": day for name, day in days.items()},
+        "date_num": f"{moment:%Y-%m-%d}",
+        "time": f"{moment:%H:%M}",
+        "time_secs": f"{moment:%H:%M:%S}",
+    }
 
 
 def _colour(element: dict[str, object], _: Known) -> Markup:

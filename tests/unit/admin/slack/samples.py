@@ -87,7 +87,7 @@ BLOCKS: dict[str, Json] = {
             {"type": "team", "team_id": "T1"},
             {"type": "broadcast", "range": "channel"},
             {"type": "emoji", "name": "wave", "unicode": "1f44b"},
-            {"type": "date", "timestamp": 1_793_616_120, "format": "{date_num}"},
+            {"type": "date", "timestamp": 1_793_616_120, "format": "{date_short} at {time}"},
             {"type": "color", "value": "#aabbcc"},
         ),
         {"type": "rich_text_list", "style": "bullet", "elements": [section(text("one"))]},

@@ -68,7 +68,7 @@ def assert_inert(page: HTMLParser) -> None:
     ("kind", "said"),
     [
         ("rich_text", ["plain", "styled", "policy", "@Mara", "@leads", "#help", "@channel", "👋"]),
-        ("rich_text", ["2026-11-02 10:42", "#aabbcc", "one", "quoted", "code here"]),
+        ("rich_text", ["2 Nov 2026 at 10:42", "#aabbcc", "one", "quoted", "code here"]),
         ("section", ["bold words", "one field", "another field", "Choose", "Thirty"]),
         ("header", ["A heading"]),
         ("markdown", ["Rules", "Some strong words"]),
@@ -244,6 +244,21 @@ def test_a_chosen_option_stands_in_the_menu() -> None:
 def test_emoji_are_drawn_where_slack_does(given_text: dict[str, Any], shown: str) -> None:
     """Short names become emoji unless a text says no; plain text has no other markup."""
     assert words({"type": "section", "text": given_text}) == shown
+
+
+@pytest.mark.parametrize(
+    ("date", "shown"),
+    [
+        ({"timestamp": 1_793_616_120, "format": "{date_long_pretty}"}, "Monday, 2 November 2026"),
+        ({"timestamp": 1_793_616_120}, "2026-11-02 10:42"),
+        ({"timestamp": 1_793_616_120, "format": "{ago}", "fallback": "today"}, "today"),
+        ({"timestamp": 10**18, "fallback": "one day"}, "one day"),
+        ({"timestamp": -1}, "-1"),
+    ],
+)
+def test_dates_are_written_as_asked(date: dict[str, Any], shown: str) -> None:
+    """A moment takes the form that is named for it, in UTC; else its fallback stands there."""
+    assert words(rich(section({"type": "date", **date}))) == shown
 
 
 def test_text_of_rich_text_is_literal() -> None:
