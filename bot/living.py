@@ -29,6 +29,7 @@ CALL_TIMEOUT = 5.0  # seconds for one call about a living answer
 STREAMS_A_MINUTE = 18  # Slack takes twenty starts a minute
 PIECE = 400  # characters of an answer that are added to a stream at a time
 LEASE = 60.0  # seconds after which somebody else finishes a stream's post
+STOPPED = "stopped_by_user"  # the code after the asker pressed Stop
 STATUS_GRACE = 1.0  # seconds that an answer waits for a status to be shown
 THREADS = 16
 
@@ -101,6 +102,7 @@ class Living:
         self._stream: Stream | None = None
         self._shown: list[str] = []
         self._broken = False
+        self._stopped = False  # by the asker, who wants no more of it
         self._future = streams.run(self._run)
 
     @property
@@ -127,6 +129,8 @@ class Living:
     def write(self, pieces: Sequence[str], blocks: Sequence[Any], key: str) -> bool:
         """Write the answer into the stream and end it; False where it has to be posted whole."""
         stream = self._stream
+        if self._stopped:
+            return True
         if stream is None or stream.ts is None or self._broken:
             return False
         done = [_task(name, self._title(name), "complete") for name in self._shown[-1:]]
@@ -143,7 +147,7 @@ class Living:
             )
         except SLACK_FAILURES as error:
             _note(error, self._event)
-            return False
+            return code_of(error) == STOPPED
         return True
 
     def _run(self) -> None:
@@ -162,7 +166,7 @@ class Living:
                 if name is not None:
                     self._show(name)
         except (*SLACK_FAILURES, SQLAlchemyError) as error:
-            self._broken = True
+            self._broken, self._stopped = True, code_of(error) == STOPPED
             _note(error, self._event)
 
     def _show_status(self) -> None:
@@ -256,5 +260,10 @@ def _words(piece: str) -> dict[str, Any]:
 
 def _note(error: BaseException, event: Event) -> None:
     """Log that something around an answer failed; the answer comes all the same."""
-    code = error.response.get("error") if isinstance(error, SlackApiError) else None
-    log.info("not shown while working", event_id=event.id, error=type(error).__name__, code=code)
+    name = type(error).__name__
+    log.info("not shown while working", event_id=event.id, error=name, code=code_of(error))
+
+
+def code_of(error: BaseException) -> str | None:
+    """Return the code with which Slack refused, None for other failures."""
+    return error.response.get("error") if isinstance(error, SlackApiError) else None

@@ -27,6 +27,7 @@ from core.logs import logger
 from ingestion.jobs import Sender, submit_with
 from ingestion.uploads import upload_progress
 from store.leases import lease_owner
+from store.posts import take_slot
 from store.publish import File
 from store.uploads import (
     Upload,
@@ -216,13 +217,17 @@ class Uploads:
         message = receipt(progress.files, place.wanted, self._intake.page)
         recent = time.monotonic() < watch.changed_at + CHANGE_EVERY
         if message != watch.shown and (ended or not recent):
-            self._show(upload, place, message)
+            if not self._show(upload, place, message):
+                return
             watch.shown, watch.changed_at = message, time.monotonic()
         if ended:
             mark_told(self._engine, upload.id)
 
-    def _show(self, upload: Upload, place: Place, message: Message) -> None:
-        """Change the message about an upload, or post it where there is none."""
+    def _show(self, upload: Upload, place: Place, message: Message) -> bool:
+        """Change the message about an upload, or post it where there is none.
+
+        False where it has to wait for its channel's next second.
+        """
         if place.message_ts is not None:
             try:
                 self._client.chat_update(
@@ -235,7 +240,10 @@ class Uploads:
                 if error.response.get("error") not in LOST:
                     raise
             else:
-                return
+                return True
+        with self._engine.begin() as connection:
+            if not take_slot(connection, self._intake.workspace_id, place.channel):
+                return False  # something else is posted there in this second
         posted = self._client.chat_postMessage(
             channel=place.channel,
             thread_ts=place.thread_ts,
@@ -246,6 +254,7 @@ class Uploads:
             unfurl_media=False,
         )
         note_reply(self._engine, upload.id, message_ts=str(posted["ts"]))
+        return True
 
     # --- fetching ---------------------------------------------------------------------------
 
