@@ -22,6 +22,7 @@ from tests.unit.admin.slack.samples import (
     plain,
     replaced,
     rich,
+    section,
     text,
 )
 
