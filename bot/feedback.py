@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bot.blocks import Block, cut, plain_text
+from bot.blocks import Block, cut, notes, plain_text
 from bot.incoming import Body
+from bot.render import clean
 from store.feedback import FeedbackReason, Opinion
 
 WHY = "feedback_why"  # the form's callback id
@@ -20,6 +21,7 @@ REASON_NAMES: dict[FeedbackReason, str] = {
     "tone": "The tone is wrong",
     "other": "Something else",
 }
+HINT = "In the words that you would answer with; it may become an example."
 NOT_CHOSEN = "Choose what is closest."
 
 
@@ -38,7 +40,8 @@ def why_view(answer_id: str, question: str, known: Opinion | None = None) -> dic
     known = known or Opinion(-1)
     options = [_option(reason) for reason in REASON_NAMES]
     chosen = {"initial_option": _option(known.reason)} if known.reason else {}
-    asked = cut(question, QUESTION_SHOWN) if question.strip() else "(no words)"
+    words = clean(question).strip()
+    asked = cut(words, QUESTION_SHOWN) if words else "(no words)"
     return {
         "type": "modal",
         "callback_id": WHY,
@@ -47,20 +50,15 @@ def why_view(answer_id: str, question: str, known: Opinion | None = None) -> dic
         "submit": plain_text("Send"),
         "close": plain_text("Not now"),
         "blocks": [
-            {"type": "context", "elements": [plain_text(f"Your feedback is kept. On: {asked}")]},
-            _field(
+            *notes(f"Your thumb is kept. On: {asked}"),
+            field(
                 REASON,
                 "What is wrong with this answer?",
                 {"type": "radio_buttons", "options": options, **chosen},
+                optional=False,
             ),
-            _field(COMMENT, "What exactly?", _words(known.comment), optional=True),
-            _field(
-                BETTER,
-                "What should it have said?",
-                _words(known.better),
-                optional=True,
-                hint="In the words that you would answer with; it may become an example.",
-            ),
+            field(COMMENT, "What exactly?", words_input(known.comment)),
+            field(BETTER, "What should it have said?", words_input(known.better), HINT),
         ],
     }
 
@@ -90,24 +88,22 @@ def _option(reason: FeedbackReason) -> dict[str, Any]:
     return {"text": plain_text(REASON_NAMES[reason]), "value": reason}
 
 
-def _words(initial: str | None) -> dict[str, Any]:
-    filled = {"initial_value": initial} if initial else {}
-    return {
-        "type": "plain_text_input",
-        "multiline": True,
-        "max_length": WORDS_LIMIT,
-        **filled,
-    }
+def words_input(initial: str | None) -> dict[str, Any]:
+    """Return a field for words, with those that stand in it first."""
+    words = clean(initial or "").strip()[:WORDS_LIMIT]
+    filled = {"initial_value": words} if words else {}
+    return {"type": "plain_text_input", "multiline": True, "max_length": WORDS_LIMIT, **filled}
 
 
-def _field(
+def field(
     name: str,
     label: str,
     element: dict[str, Any],
-    *,
-    optional: bool = False,
     hint: str | None = None,
+    *,
+    optional: bool = True,
 ) -> Block:
+    """Return an element of a form with its label; `name` is its block's and its action's id."""
     block: Block = {
         "type": "input",
         "block_id": name,

@@ -64,19 +64,30 @@ COLUMNS = (
 
 def open_escalation(
     connection: Connection, workspace_id: int, new: NewEscalation
-) -> Escalation | None:
-    """Hand a question over in the transaction of its post; None where it was handed over."""
+) -> tuple[Escalation, bool] | None:
+    """Hand a question over in the transaction of its post; None where that was done before.
+
+    True says that it is new. An edited question, which has another answer, takes the place of
+    what it was and keeps who claimed it, until it is resolved.
+    """
     row = connection.execute(
         text(
             "INSERT INTO escalations (workspace_id, key, conversation_id, answer_id, asker_id,"
             " question, reason, channel, thread_ts, private, handed_to) VALUES (:workspace_id,"
             " :key, :conversation_id, :answer_id, :asker_id, :question, :reason, :channel,"
-            " :thread_ts, :private, :handed_to)"
-            f" ON CONFLICT (workspace_id, key) DO NOTHING RETURNING {COLUMNS}"
+            " :thread_ts, :private, :handed_to) ON CONFLICT (workspace_id, key) DO UPDATE"
+            " SET question = excluded.question, answer_id = excluded.answer_id,"
+            " reason = excluded.reason WHERE escalations.state <> 'resolved'"
+            " AND escalations.answer_id IS DISTINCT FROM excluded.answer_id"
+            f" RETURNING {COLUMNS}, xmax = 0 AS is_new"
         ),
         {"workspace_id": workspace_id, **vars(new)},
     ).one_or_none()
-    return Escalation(**row._mapping) if row else None
+    if row is None:
+        return None
+    kept = dict(row._mapping)
+    is_new = bool(kept.pop("is_new"))
+    return Escalation(**kept), is_new
 
 
 def claim_escalation(
@@ -153,6 +164,31 @@ def list_escalations(
             {"workspace_id": workspace_id, "limit": limit},
         )
         return [Escalation(**row._mapping) for row in rows]
+
+
+@dataclass(frozen=True)
+class AskedAs:
+    """How the question of an answer was asked; `message_key` is its message's, if it was one."""
+
+    asker_id: str | None
+    message_key: str | None
+    conversation_id: int | None
+
+
+def asked_as(connection: Connection, workspace_id: int, answer_id: str) -> AskedAs | None:
+    """Return how the question of an answer was asked; None where there is no such answer."""
+    row = connection.execute(
+        text(
+            "SELECT a.user_id AS asker_id,"
+            " coalesce(t.message_key, (SELECT e.message_key FROM events e"
+            "  WHERE e.workspace_id = a.workspace_id AND e.answer_id = a.id"
+            "  ORDER BY e.id LIMIT 1)) AS message_key, t.conversation_id"
+            " FROM answers a LEFT JOIN turns t ON t.id = a.turn_id"
+            " WHERE a.workspace_id = :workspace_id AND a.id = :answer_id"
+        ),
+        {"workspace_id": workspace_id, "answer_id": answer_id},
+    ).one_or_none()
+    return AskedAs(**row._mapping) if row else None
 
 
 def all_may_be_read(

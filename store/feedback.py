@@ -198,18 +198,17 @@ def _quoted(connection: Connection, answers: Sequence[str]) -> dict[str, tuple[Q
     return found
 
 
-def history_of(engine: Engine, answer_id: str) -> tuple[Turn, ...]:
+def history_of(connection: Connection, answer_id: str) -> tuple[Turn, ...]:
     """Return the turns before an answer's question, oldest first; none where none are kept."""
-    with engine.connect() as connection:
-        rows = connection.execute(
-            text(
-                "SELECT t.role, t.text FROM turns t JOIN turns q"
-                " ON q.conversation_id = t.conversation_id AND t.id < q.id"
-                " JOIN answers a ON a.turn_id = q.id WHERE a.id = :answer_id"
-                " ORDER BY t.id DESC LIMIT :limit"
-            ),
-            {"answer_id": answer_id, "limit": HISTORY_TURNS},
-        ).all()
+    rows = connection.execute(
+        text(
+            "SELECT t.role, t.text FROM turns t JOIN turns q"
+            " ON q.conversation_id = t.conversation_id AND t.id < q.id"
+            " JOIN answers a ON a.turn_id = q.id WHERE a.id = :answer_id"
+            " ORDER BY t.id DESC LIMIT :limit"
+        ),
+        {"answer_id": answer_id, "limit": HISTORY_TURNS},
+    ).all()
     return tuple(Turn(row.role, row.text) for row in reversed(rows))
 
 

@@ -304,6 +304,15 @@ def find_post(engine: Engine, workspace_id: int, key: str) -> Post | None:
     return _first(engine, "workspace_id = :w AND key = :key", {"w": workspace_id, "key": key})
 
 
+def post_with_key(connection: Connection, workspace_id: int, key: str) -> Post | None:
+    """Return the post with a key, as it is in this transaction."""
+    row = connection.execute(
+        text(f"SELECT {COLUMNS} FROM posts WHERE workspace_id = :w AND key = :key"),
+        {"w": workspace_id, "key": key},
+    ).one_or_none()
+    return Post(**row._mapping) if row else None
+
+
 def post_at(engine: Engine, workspace_id: int, channel: str, ts: str) -> Post | None:
     """Return the post that stands at a place in Slack."""
     return _first(

@@ -153,6 +153,21 @@ def review_candidate(
     record(connection, workspace_id, actor, f"transcript {state}", str(transcript_id))
 
 
+def last_asked(
+    connection: Connection, workspace_id: int, conversation: str
+) -> tuple[str, str | None] | None:
+    """Return what was asked last in a conversation, by its key, and by whom; None for nothing."""
+    row = connection.execute(
+        text(
+            "SELECT t.text, t.user_id FROM turns t JOIN conversations c"
+            " ON c.id = t.conversation_id WHERE c.workspace_id = :workspace_id AND c.key = :key"
+            " AND t.role = 'asker' ORDER BY t.id DESC LIMIT 1"
+        ),
+        {"workspace_id": workspace_id, "key": conversation},
+    ).one_or_none()
+    return (row.text, row.user_id) if row else None
+
+
 def _transcript(row: Any) -> Transcript:
     said = tuple(Said(one["role"], one["text"]) for one in row.messages)
     kept = {**row._mapping, "messages": said, "audience": tuple(row.audience)}

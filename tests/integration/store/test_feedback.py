@@ -149,8 +149,9 @@ def test_a_question_is_known_with_what_came_before_it(shelf: Shelf) -> None:
             connection, shelf.workspace_id, asked, turn_id=turn, as_of=None, access=OPERATOR_ACCESS
         )
 
-    assert history_of(shelf.engine, "a9-turns") == (said[0], said[1])
-    assert history_of(shelf.engine, "unknown") == ()
+    with shelf.engine.connect() as connection:
+        assert history_of(connection, "a9-turns") == (said[0], said[1])
+        assert history_of(connection, "unknown") == ()
 
 
 POSTED = NewPost("k", "reply", "C1", {"text": "x"}, answer_id="the answer")
