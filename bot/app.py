@@ -16,7 +16,16 @@ from bot.client import Identity
 from bot.failures import failed
 from bot.incoming import Body
 from bot.interactions import Handler, Submission
-from bot.listeners import choices, cite, feedback, mentions, messages
+from bot.listeners import (
+    channel_settings,
+    choices,
+    cite,
+    feedback,
+    home,
+    mentions,
+    messages,
+    privacy,
+)
 
 EVENTS: dict[str, Reader] = {
     "app_mention": mentions.read,
@@ -27,7 +36,7 @@ EVENTS: dict[str, Reader] = {
 }
 """Event subscriptions by the names that the app's manifest gives them: questions, mostly."""
 
-OPENED: dict[str, Handler] = {}
+OPENED: dict[str, Handler] = {"app_home_opened": home.opened}
 """Events that are handled at once, in Bolt's pool, and kept nowhere."""
 
 LEAVING = ("app_uninstalled", "tokens_revoked")
@@ -35,7 +44,7 @@ LEAVING = ("app_uninstalled", "tokens_revoked")
 
 COMMANDS = ("/cite",)
 
-INTERACTIVE: tuple[ModuleType, ...] = (choices, feedback)
+INTERACTIVE: tuple[ModuleType, ...] = (channel_settings, choices, feedback, home, privacy)
 """The listeners with ACTIONS, VIEWS or SHORTCUTS."""
 
 NOT_INSTALLED = "Footnote is not installed here any more; an admin can add it again."
