@@ -20,11 +20,13 @@ from bot.listeners import (
     channel_settings,
     choices,
     cite,
+    escalations,
     feedback,
     home,
     mentions,
     messages,
     privacy,
+    shortcuts,
 )
 
 EVENTS: dict[str, Reader] = {
@@ -44,7 +46,15 @@ LEAVING = ("app_uninstalled", "tokens_revoked")
 
 COMMANDS = ("/cite",)
 
-INTERACTIVE: tuple[ModuleType, ...] = (channel_settings, choices, feedback, home, privacy)
+INTERACTIVE: tuple[ModuleType, ...] = (
+    channel_settings,
+    choices,
+    escalations,
+    feedback,
+    home,
+    privacy,
+    shortcuts,
+)
 """The listeners with ACTIONS, VIEWS or SHORTCUTS."""
 
 NOT_INSTALLED = "Footnote is not installed here any more; an admin can add it again."
