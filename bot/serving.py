@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from bot.accepting import Acceptor
 from bot.bell import Bell
 from bot.client import Identity
+from bot.corrections import post_corrections
 from bot.handling import Handler
 from bot.listeners.files import SharedFiles
 from bot.living import Streams
@@ -33,7 +34,7 @@ log = logger(__name__)
 INTERACTIONS = 8  # pressed buttons and opened tabs that are handled at once
 SWITCH_INTERVAL = 0.001  # seconds; a fifth of Python's own, for acknowledgements come first
 
-CHORES: tuple[Chore, ...] = ()
+CHORES: tuple[Chore, ...] = (post_corrections,)
 """What is done for each workspace every few seconds."""
 
 

@@ -4,13 +4,14 @@ A superseded answer is told of once, in the place where people saw it: by the co
 or by a post that was withdrawn at birth where nobody is to be told.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
-from store.access import Access, Scope
+from store.access import Access
 
 TOLD_WITHIN = "7 days"  # after which a correction that could not be told is news no more
 PENDING_BATCH = 50
@@ -56,29 +57,22 @@ class Change:
 class Superseded:
     """An answer that another took the place of, which is still to be told.
 
-    `post_id` and what follows are of the post that showed it: `user_id` is set where only its
-    asker saw it, `ts` where it can be changed. `asker`, `user_id` of the answer and `access` are
-    whose it was.
+    `asker_id` is who asked it. What follows is of the post that shows it: `private` where only
+    the asker saw it, else `ts` is where it stands.
     """
 
     answer_id: str
     question: str
-    newest: str
     asker_id: str | None
-    access: Access
-    post_id: int
-    post_key: str
     channel: str
     thread_ts: str | None
     ts: str | None
     private: bool
-    message: dict[str, Any]
 
 
 PENDING = f"""
-SELECT a.id AS answer_id, a.question, a.superseded_by, a.user_id AS asker_id, a.asker, a.place,
-       a.scope, p.id AS post_id, p.key AS post_key, p.channel, p.thread_ts, p.ts,
-       p.user_id IS NOT NULL OR p.ts IS NULL AS private, p.message
+SELECT a.id AS answer_id, a.question, a.user_id AS asker_id, p.channel, p.thread_ts, p.ts,
+       p.user_id IS NOT NULL OR p.ts IS NULL AS private
 FROM answers a
 JOIN LATERAL (
     -- Where all can see it rather than where one could; the first of its messages.
@@ -99,39 +93,19 @@ def correction_key(answer_id: str) -> str:
     return f"correction:{answer_id}"
 
 
-def take_corrections(connection: Connection, workspace_id: int) -> list[Superseded]:
-    """Return what is to be told, oldest first; nothing while another process tells.
+def pending_corrections(engine: Engine, workspace_id: int) -> list[Superseded]:
+    """Return the superseded answers that are to be told of, oldest first."""
+    with engine.connect() as connection:
+        rows = connection.execute(text(PENDING), {"workspace_id": workspace_id})
+        return [Superseded(**row._mapping) for row in rows]
 
-    The workspace's corrections are this transaction's until it ends.
-    """
-    mine = connection.execute(
-        text("SELECT pg_try_advisory_xact_lock(:lock, (:workspace_id % 2147483647)::int)"),
+
+def lock_corrections(connection: Connection, workspace_id: int) -> None:
+    """Let this transaction be the only one that tells of a correction in the workspace."""
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(:lock, (:workspace_id % 2147483647)::int)"),
         {"lock": CORRECTIONS_LOCK, "workspace_id": workspace_id},
-    ).scalar_one()
-    if not mine:
-        return []
-    rows = connection.execute(text(PENDING), {"workspace_id": workspace_id}).all()
-    return [
-        Superseded(
-            answer_id=row.answer_id,
-            question=row.question,
-            newest=newest_of(connection, row.answer_id),
-            asker_id=row.asker_id,
-            access=Access(
-                frozenset(row.asker),
-                frozenset(row.place),
-                Scope.of(row.scope) if row.scope else None,
-            ),
-            post_id=row.post_id,
-            post_key=row.post_key,
-            channel=row.channel,
-            thread_ts=row.thread_ts,
-            ts=row.ts,
-            private=row.private,
-            message=row.message,
-        )
-        for row in rows
-    ]
+    )
 
 
 LATER = """
@@ -196,3 +170,21 @@ def corrections_within(
             {"workspace_id": workspace_id, "channel": channel, "seconds": seconds},
         ).scalar_one()
     )
+
+
+def all_readable(connection: Connection, answer_ids: Sequence[str], access: Access) -> bool:
+    """Whether `access` permits every document that these answers quote."""
+    return not connection.execute(
+        text(
+            "SELECT EXISTS (SELECT FROM citations c"
+            " JOIN document_versions v ON v.id = c.version_id"
+            " JOIN documents d ON d.id = v.document_id WHERE c.answer_id = ANY(:ids)"
+            " AND NOT (d.audience && CAST(:asker AS text[])"
+            "          AND d.audience && CAST(:place AS text[])))"
+        ),
+        {
+            "ids": list(answer_ids),
+            "asker": sorted(access.asker),
+            "place": sorted(access.place),
+        },
+    ).scalar_one()
