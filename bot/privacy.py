@@ -122,12 +122,11 @@ def role_name(role: str) -> str:
 
 def forgotten_lines(forgotten: Forgotten) -> Iterator[str]:
     """Return what went, a line a kind; of what stays the name went."""
-    for name, count in forgotten.counts.items():
-        if count and name not in UNNAMED:
-            yield counted(name, count)
-    for name, count in forgotten.counts.items():
-        if count and name in UNNAMED:
-            yield f"the name in {counted(name, count)}"
+    went = [(name, forgotten.counts.get(name, 0)) for name in NAMES]
+    for name, count in went:
+        if count:
+            line = counted(name, count)
+            yield f"the name in {line}" if name in UNNAMED else line
     if forgotten.member:
         roles = f", with the role {', '.join(map(role_name, forgotten.roles))}"
         yield f"what was known about membership{roles if forgotten.roles else ''}"

@@ -156,17 +156,17 @@ FORGET = (
       AND (split_part(origin_key, ':', 1) = ANY(:answers)
            OR origin_key IN (:key, substr(:key, strpos(:key, ':') + 1))
            OR (origin = 'escalation' AND EXISTS (
-               SELECT FROM escalations e
-               WHERE e.workspace_id = :workspace_id AND e.answer_id = ANY(:answers)
+               SELECT FROM escalations e WHERE e.workspace_id = :workspace_id
+                 AND (e.key = :key OR e.answer_id = ANY(:answers))
                  AND t.origin_key IN (e.key, CAST(e.id AS text)))))
     """,
     """
-    DELETE FROM escalations WHERE workspace_id = :workspace_id AND answer_id = ANY(:answers)
-      AND state = 'resolved'
+    DELETE FROM escalations WHERE workspace_id = :workspace_id AND state = 'resolved'
+      AND (key = :key OR answer_id = ANY(:answers))
     """,
     """
     UPDATE escalations SET question = :gone
-    WHERE workspace_id = :workspace_id AND answer_id = ANY(:answers)
+    WHERE workspace_id = :workspace_id AND (key = :key OR answer_id = ANY(:answers))
     """,
     """
     DELETE FROM turns t USING conversations c WHERE c.id = t.conversation_id

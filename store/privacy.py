@@ -159,12 +159,14 @@ UPDATE events SET text = '', detail = '{}', user_id = ''
 WHERE workspace_id = :workspace_id AND user_id = :user_id AND state = 'ended'
 """
 
-# So does a post that others see, so that it goes from Slack if its question is deleted there.
+# So does a post that others see, so that it goes from Slack if its question is deleted there. It
+# may also name the person as who takes a question over.
 FORGET_POSTS = """
 UPDATE posts SET message = '{}', answer_id = NULL
 WHERE workspace_id = :workspace_id AND state NOT IN ('waiting', 'posting')
-  AND (answer_id = ANY(:answers) OR event_id IN (
-      SELECT id FROM events WHERE workspace_id = :workspace_id AND user_id = :user_id))
+  AND (answer_id = ANY(:answers) OR position(:written IN CAST(message AS text)) > 0
+       OR event_id IN (
+           SELECT id FROM events WHERE workspace_id = :workspace_id AND user_id = :user_id))
 """
 FORGET_OWN_POSTS = """
 DELETE FROM posts WHERE workspace_id = :workspace_id AND state NOT IN ('waiting', 'posting')
@@ -309,9 +311,9 @@ FORGET_OLD_ROWS: dict[str, str] = {
         DELETE FROM posts WHERE id IN (
             SELECT p.id FROM posts p WHERE p.state NOT IN ('waiting', 'posting')
             AND coalesce(p.posted_at, p.created_at) < now() - {OLD} - interval '{POSTS_KEPT}'
-            AND NOT (p.kind = 'escalation' AND EXISTS (
+            AND NOT EXISTS (
                 SELECT FROM escalations e WHERE e.workspace_id = p.workspace_id
-                AND e.state <> 'resolved' AND e.handed_to = p.channel))
+                AND e.state <> 'resolved' AND p.key = 'escalation:' || e.id)
             LIMIT :batch)""",
 }
 FORGET_USAGE = f"""

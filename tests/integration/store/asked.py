@@ -105,11 +105,11 @@ def ask(
                 answer_id=answer.id, user_id="U9", rating=-1, comment=f"{canary} was right"
             )
         )
-        escalation = open_escalation(
+        opened = open_escalation(
             connection,
             workspace_id,
             NewEscalation(
-                f"answer:{answer.id}",
+                key,
                 user_id,
                 f"{canary} asks",
                 "asked",
@@ -119,7 +119,16 @@ def ask(
                 conversation_id=conversation,
             ),
         )
-        assert escalation is not None
+        assert opened is not None
+        escalation, _ = opened
+        shown = NewPost(
+            f"escalation:{escalation.id}",
+            "escalation",
+            "CLEADS",
+            {"text": f"{canary} asks", "blocks": [{"type": "user", "user_id": user_id}]},
+            answer_id=answer.id,
+        )
+        add_post(connection, workspace_id, shown)
         if settled:
             resolve_escalation(
                 connection, workspace_id, escalation.id, "U8", f"{canary} is helped"
