@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from admin.slack.blocks import draw_blocks
+from admin.slack.blocks import draw_block, draw_blocks
 from admin.slack.emoji import by_name
 from admin.slack.icons import bar, icon
 from admin.slack.known import Known
@@ -26,6 +26,8 @@ TOGETHER = 300.0  # seconds within which a second message of the same sender has
 COLOUR = re.compile(r"#?([0-9a-fA-F]{6})")
 NAMED_COLOURS = {"good": "2eb67d", "warning": "ecb22e", "danger": "e01e5a"}
 KILO = 1_000.0
+MODALS_ONLY = frozenset({"alert"})
+"""Blocks with which Slack refuses a message: slackapi/python-slack-sdk, pull request 1865."""
 
 
 def draw(surface: object, known: Known | None = None) -> Markup:
@@ -92,9 +94,11 @@ def _message(message: dict[str, Any], known: Known, *, follows: bool) -> Markup:
 
 def _body(message: dict[str, Any], known: Known) -> Iterator[Markup]:
     blocks, text = listing(message.get("blocks")), said(message.get("text"))
-    if blocks:
-        yield draw_blocks(blocks, known)
-    elif text:
+    for one in blocks:
+        if mapping(one).get("type") in MODALS_ONLY:
+            yield run("misplaced", "Slack takes this block in modals only")
+        yield draw_block(one, known)
+    if text and not blocks:
         yield block("block", block("words", mrkdwn(text, known), dir="auto"))
     if message.get("edited"):
         yield run("edited", "(edited)")

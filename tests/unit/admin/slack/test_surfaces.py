@@ -66,6 +66,13 @@ def test_blocks_are_seen_instead_of_the_fallback() -> None:
     assert "fallback" not in page.html  # type: ignore[operator]
 
 
+def test_a_block_that_slack_refuses_there_is_marked() -> None:
+    """An alert in a message, with which Slack would refuse it, is drawn with a mark above it."""
+    in_message = drawn(post(blocks=[BLOCKS["alert"]]))
+    assert texts(in_message, ".misplaced + .block .alert") == ["This has changed"]
+    assert texts(drawn(MODAL | {"blocks": [BLOCKS["alert"]]}), ".misplaced") == []
+
+
 def test_what_hangs_on_a_message_is_shown() -> None:
     """Attachments with their colour, files, reactions, replies and that it was edited."""
     page = drawn(
