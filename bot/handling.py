@@ -7,10 +7,14 @@ comes second, after an apology or in another process, writes nothing.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from slack_sdk.errors import SlackApiError
 from sqlalchemy import Connection
 
+from bot.blocks import Block
+from bot.escalations import HandOver, hand_over, is_elsewhere, link_to, reason_of, takers
 from bot.failures import note_failure
 from bot.incoming import Incoming, incoming_of
 from bot.limits import count_tokens, over_limit
@@ -35,6 +39,7 @@ from graph.state import Question
 from store.access import Access
 from store.answers import Answer
 from store.channels import ChannelSettings, channel_settings
+from store.cited import checked_at
 from store.events import (
     Event,
     end_event,
@@ -195,6 +200,8 @@ class Handler:
     ) -> None:
         private = private_of(incoming, settings)
         access = self._access(workspace, incoming, settings)
+        people = takers(workspace, settings)
+        elsewhere_told = is_elsewhere(event.channel, private=private)
         living = self._living(workspace, event, incoming, access, private=private)
         try:
             if event.kind == "edit":
@@ -210,6 +217,7 @@ class Handler:
                 as_of=incoming.as_of,
                 language=settings.language,
                 tone=settings.tone,
+                takes_over=people.told(elsewhere=elsewhere_told) if people else None,
                 progress=living.step if living else None,
             )
             with elsewhere():
@@ -219,12 +227,16 @@ class Handler:
                 stream = living.end() if living else None
         count_tokens(workspace, incoming.user, answer)
         log.info("question answered", event_id=event.id, outcome=answer.outcome, id=answer.id)
-        messages = render(answer, incoming.as_of, private=shareable(incoming, settings))
+        shown = shown_as(workspace, incoming, settings, answer)
+        messages = render(answer, hosts=workspace.settings.shown_hosts, **shown)
+        handed = self._handed(workspace, event, incoming, answer, private=private)
         with workspace.engine.begin() as connection:
             if not end_event(
                 connection, event.id, answer.outcome, owner=self.owner, answer_id=answer.id
             ):
                 return
+            if handed is not None and people is not None:
+                hand_over(connection, workspace, people, handed)
             if stream is None:
                 self._write(connection, workspace, event, incoming, private, messages, answer.id)
             else:
@@ -235,8 +247,29 @@ class Handler:
                 )
                 self._write_more(connection, workspace, event, rest, answer.id)
         if stream is not None and living is not None:
-            self._finish_stream(workspace, event, living, stream.post_id, answer, len(messages))
+            below = render_below(answer, **shown) if len(messages) == 1 else None
+            self._finish_stream(workspace, event, living, stream.post_id, answer, below)
         workspace.wake()
+
+    @staticmethod
+    def _handed(
+        workspace: Workspace, event: Event, incoming: Incoming, answer: Answer, *, private: bool
+    ) -> HandOver | None:
+        """Return what is handed over to people, where the answer says that it is."""
+        if answer.outcome != "escalated":
+            return None
+        ts = event.message_key.rpartition(":")[2]
+        return HandOver(
+            event.message_key,
+            answer,
+            event.user_id,
+            event.channel,
+            None if incoming.command else incoming.thread,
+            private,
+            reason_of(answer),
+            link_to(workspace, event.channel, ts, private=private),
+            event.conversation_id,
+        )
 
     def _access(
         self, workspace: Workspace, incoming: Incoming, settings: ChannelSettings
@@ -281,12 +314,15 @@ class Handler:
         living: Living,
         post_id: int,
         answer: Answer,
-        messages: int,
+        below: Sequence[Block] | None,
     ) -> None:
-        """End the stream with the answer; where that fails the poster shows it whole."""
-        words, below = render_markdown_stream(answer), render_below(answer)
-        fits = messages == 1 and fits_stream(words, below)
-        written = fits and living.write(pieces_of(words), below, reply_key(event))
+        """End the stream with the answer; where that fails the poster shows it whole.
+
+        `below` stands under its words; None where the answer is more than one message.
+        """
+        words = render_markdown_stream(answer)
+        fits = below is not None and fits_stream(words, below)
+        written = fits and living.write(pieces_of(words), below or (), reply_key(event))
         with workspace.engine.begin() as connection:
             if written:
                 mark_posted(connection, post_id, None)
@@ -431,6 +467,21 @@ class Handler:
 def private_of(incoming: Incoming, settings: ChannelSettings | None = None) -> bool:
     """Whether only the asker sees the answer: in a direct message, to a command, or by setting."""
     return incoming.private or (settings is not None and settings.answers == "private")
+
+
+def shown_as(
+    workspace: Workspace, incoming: Incoming, settings: ChannelSettings, answer: Answer
+) -> dict[str, Any]:
+    """Return how an answer is rendered where it was asked for."""
+    versions = [citation.version_id for citation in answer.citations]
+    with workspace.engine.connect() as connection:
+        checked = checked_at(connection, workspace.id, versions) if versions else None
+    return {
+        "as_of": incoming.as_of,
+        "private": shareable(incoming, settings),
+        "checked_at": checked,
+        "now": datetime.now(UTC),
+    }
 
 
 def shareable(incoming: Incoming, settings: ChannelSettings) -> bool:

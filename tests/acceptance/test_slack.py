@@ -53,7 +53,7 @@ def test_replies_never_unfurl_links(slack: SlackServer) -> None:
     slack.say(slack.general, slack.alice, slack.mention("sale?"))
     slack.wait_for_messages(slack.general)
 
-    (call,) = slack.calls("chat.postMessage")
+    (call,) = slack.wait_for_calls("chat.postMessage")
     assert {str(call.params[k]).lower() for k in ("unfurl_links", "unfurl_media")} <= {
         "0",
         "false",
