@@ -126,8 +126,10 @@ def _offer(workspace: Workspace, user: str) -> Offer:
 
 def _require_seen(workspace: Workspace, user: str, channel: str) -> None:
     """Show nothing of a channel that the bot is not in, or that the person cannot see."""
+    if channel.startswith("D"):  # of which the bot may not be told
+        raise UnseenError(DIRECT)
     info = _info(workspace, channel)
-    if info.get("is_im") or info.get("is_mpim"):
+    if info.get("is_mpim"):
         raise UnseenError(DIRECT)
     if not info.get("is_member"):
         raise UnseenError(NOT_THERE)

@@ -160,6 +160,8 @@ def _outcome(item: Json, value: str | None) -> Json:
         return _chosen(sides, value)
     if "options" in item:
         return {"selected_option": _chosen(item["options"], value)}
+    if item["type"] == "conversations_select":
+        return {"selected_conversation": value}
     return {key: item[key] for key in ("text", "value", "style") if key in item}
 
 
