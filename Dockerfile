@@ -27,6 +27,6 @@ USER footnote
 # The embedding model's graph, built once here rather than at each container's start.
 RUN python -c "import os, pathlib; from retrieval import minilm; minilm.build(pathlib.Path(os.environ['FOOTNOTE_HOME']) / 'cache')"
 
-EXPOSE 8400
+EXPOSE 8400 8401
 ENTRYPOINT ["python", "-m", "cli"]
 CMD ["--help"]

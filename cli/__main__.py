@@ -30,13 +30,14 @@ COMMANDS = {
     "trace": "Show how a kept answer came about.",
     "tokens": "Create and revoke tokens of programs that add documents over HTTP.",
     "members": "Show and set who may read what.",
+    "slack": "List and remove the Slack teams that installed the app.",
     "people": "Show what is kept about a person, and delete it.",
     "eval": "Measure retrieval and answers on questions of your own.",
     "benchmarks": "Measure speed and cost, as ratios.",
     "web": "Serve the page (what `up` and production run).",
     "worker": "Run the Celery worker with its relay (what `up` and production run).",
     "beat": "Submit what is due by the schedules (what `up` and production run).",
-    "bot": "Connect to Slack over Socket Mode (what `up` and production run).",
+    "bot": "Connect to Slack (what `up` and production run).",
     "migrate": "Bring the database's tables up to date.",
 }
 SERVICES = frozenset({"web", "worker", "beat", "bot"})

@@ -94,7 +94,16 @@ def test_the_pages_port_is_one_port() -> None:
     port = f"${{FOOTNOTE_PORT:-{DEFAULT_PORT}}}"
     assert OURS["web"]["environment"]["FOOTNOTE_PORT"] == port
     assert OURS["web"]["ports"] == [f"127.0.0.1:{port}:{port}"]
-    assert f"EXPOSE {DEFAULT_PORT}\n" in DOCKERFILE
+
+
+def test_slacks_port_is_one_port() -> None:
+    """The bot listens where it is published, to this machine only, at the usual port."""
+    default = Settings.model_validate({}).slack_port
+    port = f"${{FOOTNOTE_SLACK_PORT:-{default}}}"
+    assert OURS["bot"]["environment"]["FOOTNOTE_SLACK_PORT"] == port
+    assert OURS["bot"]["environment"].items() >= OURS["web"]["environment"].items()
+    assert OURS["bot"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert f"EXPOSE {DEFAULT_PORT} {default}\n" in DOCKERFILE
 
 
 def test_the_pages_health_is_asked_at_its_address() -> None:

@@ -15,6 +15,7 @@ INNER += [f"documents {name}" for name in ("list", "show", "history", "diff", "r
 INNER += ["tokens create", "tokens list", "tokens revoke", "people show", "people forget"]
 ENTRIES = ("list", "add", "accept", "dismiss", "remove", "import", "export")
 INNER += [f"glossary {name}" for name in ENTRIES]
+INNER += ["slack list", "slack remove"]
 SERVICES = ["up", "web", "worker", "beat", "bot"]  # they print no result
 CONTEXT = click.Context(footnote)
 
