@@ -23,6 +23,7 @@ from core.settings import Settings, settings
 from retrieval.embeddings import MINILM, MINILM_FLOAT, open_embedder
 from store.embedded import EmbeddedPostgres
 from store.engine import check_server, connect
+from store.privacy import next_forgetting
 from store.schema import current_revision, head_revision
 from store.sources import Source, list_sources
 from store.spaces import active_space
@@ -67,6 +68,7 @@ def run_checks(config: Settings) -> Iterator[Check]:
         ("Postgres", _postgres),
         ("Broker", _broker),
         ("Sources", _sources),
+        ("Messages", _messages),
         ("Embedder", _embedder),
         ("Model", check_model),
         ("Slack", _slack),
@@ -163,6 +165,28 @@ def _sources(config: Settings) -> tuple[State, str]:
             " services beat and worker"
         )
     return "ok", f"{counted(len(found), 'source')} watched"
+
+
+def _messages(config: Settings) -> tuple[State, str]:
+    """Say for how long people's words are kept, and whether anybody sees to it."""
+    if config.keep_messages_days == 0:
+        return "ok", "kept until somebody deletes them; FOOTNOTE_KEEP_MESSAGES_DAYS sets a time"
+    kept = f"kept for {counted(config.keep_messages_days, 'day')}"
+    with database_url(config) as url:
+        engine = connect(url)
+        try:
+            known = current_revision(engine) == head_revision()
+            due = next_forgetting(engine) if known else None
+        finally:
+            engine.dispose()
+    if due is None:
+        return "none", f"{kept} once the services beat and worker have run"
+    if datetime.now(UTC) - due > LATE:
+        return "limited", (
+            f"{kept}, but nobody looked for older ones when it was due; run python3 run.py up, or"
+            " the services beat and worker"
+        )
+    return "ok", f"{kept}; people forget deletes what is kept about a person"
 
 
 def _is_late(source: Source) -> bool:

@@ -382,6 +382,16 @@ def _forget_conversations(engine: Engine, days: int, batch: int) -> int:
         after = ids[-1]
 
 
+def next_forgetting(engine: Engine) -> datetime | None:
+    """Return when old messages are looked for next; None where nobody was told to."""
+    with engine.connect() as connection:
+        due: datetime | None = connection.execute(
+            text("SELECT min(next_at) FROM schedules WHERE kind = :kind AND enabled"),
+            {"kind": FORGET_OLD},
+        ).scalar_one()
+    return due
+
+
 def schedule_forgetting(engine: Engine, workspace_id: int, every: int) -> None:
     """Have old messages forgotten every so many seconds, in all workspaces.
 

@@ -168,6 +168,7 @@ def test_doctor_finds_all_parts_in_order_beside_it(footnote: Footnote) -> None:
     assert found.code == 0
     assert checks["Postgres"]["state"] == "ok"
     assert "running" in checks["Postgres"]["detail"]
+    assert checks["Messages"]["state"] == "ok"  # the scheduler has seen to it
     assert "error" not in {check["state"] for check in checks.values()}
 
 

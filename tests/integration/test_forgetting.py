@@ -1,6 +1,6 @@
 """Old messages are forgotten by a job that comes again and again."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, delete, text
@@ -9,7 +9,7 @@ from core.tasks import celery
 from graph.forgetting import forget_old_messages, run_forgetting
 from store import tables
 from store.jobs import find_job
-from store.privacy import FORGET_OLD, schedule_forgetting
+from store.privacy import FORGET_OLD, next_forgetting, schedule_forgetting
 from store.schedules import list_schedules, tick
 from store.workspaces import ensure_workspace
 from tests.integration.store.asked import age, ask, found
@@ -28,6 +28,7 @@ def test_the_schedule_s_job_forgets_what_is_too_old(engine: Engine, workspace_id
     """A tick is one job; done, its result says how much of what went."""
     ask(Shelf(engine, workspace_id), "Xylophon")
     age(engine, workspace_id, timedelta(days=31))
+    assert next_forgetting(engine) is None
     for _ in range(2):  # two schedulers
         schedule_forgetting(engine, workspace_id, HOUR)
     assert [(one.kind, one.every) for one in list_schedules(engine, workspace_id)] == [
@@ -43,7 +44,10 @@ def test_the_schedule_s_job_forgets_what_is_too_old(engine: Engine, workspace_id
     assert job.result is not None
     assert job.result["answers"] == 2
     assert found(engine, "Xylophon") == {"transcripts": 1}
-    assert tick(engine) == 0  # the next one is due in an hour
+    assert tick(engine) == 0
+    due = next_forgetting(engine)
+    assert due is not None
+    assert timedelta(minutes=59) < due - datetime.now(UTC) <= timedelta(hours=1)
 
 
 @pytest.mark.parametrize(("days", "kept"), [(30, 1), (0, 8)], ids=["a month", "for ever"])
