@@ -1,12 +1,17 @@
 """Who may read what: the access that questions from Slack carry."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from store.access import EVERYONE, EXTERNAL, Access, Member
+from store.search import versions_in_force
+from store.workspaces import ensure_workspace
 from tests.acceptance.slack_face import Answerer, KeptMembers
 from tests.fakes.slack import SlackServer
+from tests.integration.store.shelf import Shelf
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -96,4 +101,41 @@ def test_a_channel_others_may_see_shows_only_what_is_external(
     slack.say(place.id, slack.alice, slack.mention("sale?"))
     slack.wait_for_messages(place.id)
 
+    assert answerer.asked[0].access.place == frozenset({EXTERNAL})
+
+
+@pytest.mark.usefixtures("bot")
+def test_what_a_private_channel_may_read_is_for_its_people_alone(
+    slack: SlackServer, bot_engine: Engine, answerer: Answerer
+) -> None:
+    """Its people read it there and in direct messages; in public nobody does, nor do others."""
+    board = slack.add_channel("board", [slack.alice], "group").id
+    shelf = Shelf(bot_engine, ensure_workspace(bot_engine))
+    shelf.publish("plans", ["Secret."], audience=[f"channel:{board}"])
+
+    def may(user: str, channel: str, words: str) -> bool:
+        before = len(slack.replies(channel))
+        slack.say(channel, user, words)
+        slack.wait_for_messages(channel, count=before + 1)
+        access = answerer.asked[-1].access
+        found = versions_in_force(bot_engine, shelf.workspace_id, access, datetime.now(UTC))
+        return [version.document_key for version in found] == ["plans"]
+
+    assert may(slack.alice, slack.dm(slack.alice), "plans?")
+    assert may(slack.alice, board, slack.mention("plans?"))
+    assert not may(slack.alice, slack.general, slack.mention("plans?"))
+    assert not may(slack.bob, slack.dm(slack.bob), "plans?")
+    group = slack.workspace.direct_channel([slack.alice, slack.bob]).id
+    assert not may(slack.alice, group, slack.mention("plans?"))
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_group_s_direct_messages_with_a_guest_show_what_is_external(
+    slack: SlackServer, answerer: Answerer
+) -> None:
+    """One guest among them is enough."""
+    guest = slack.add_user("eve", is_restricted=True).id
+    place = slack.workspace.direct_channel([slack.alice, guest]).id
+    slack.say(place, slack.alice, slack.mention("sale?"))
+    slack.wait_for_messages(place)
     assert answerer.asked[0].access.place == frozenset({EXTERNAL})
