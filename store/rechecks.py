@@ -29,11 +29,12 @@ NOTHING = 0  # in force: nothing
 LIVE = f"""
     a.outcome = 'answered' AND a.as_of IS NULL AND a.superseded_by IS NULL
     AND cardinality(a.asker) > 0 AND a.created_at > now() - interval '{KEPT_CURRENT}'
-    AND (EXISTS (SELECT FROM posts p WHERE p.answer_id = a.id AND p.state = 'posted'
+    AND (EXISTS (SELECT FROM posts p WHERE p.answer_id = a.id
+                 AND p.state IN ('posted', 'posting', 'waiting')
                  AND p.kind IN ('reply', 'correction', 'shared'))
          OR EXISTS (SELECT FROM answers o WHERE o.superseded_by = a.id))
 """
-"""Whether an answer `a` can be seen in Slack, or is the correction of one that can, and is the
+"""Whether an answer `a` can be seen in Slack, or soon can, or corrects one that can, and is the
 latest word on its question."""
 
 DUE = f"""
