@@ -105,27 +105,34 @@ def standing(quote: str, text: str) -> Iterator[Span]:
     negation now governs, do not stand. Places that are letter for letter come first.
     """
     quote = quote.strip()
-    exact = [Span(at, at + len(quote)) for at in _places(quote, text)]
+    exact = dict.fromkeys(Span(at, at + len(quote)) for at in _places(quote, text))
     for span in exact:
         if _is_whole(text, span):
             yield span
+    stated = facts(quote)
     for span in _alike(quote, text):
-        if span not in exact and _is_whole(text, span):
+        if span in exact or not _is_whole(text, span):
+            continue
+        if facts(text[span.start : span.end]) == stated:  # folding makes 10² to 102
             yield span
 
 
 def _alike(quote: str, text: str) -> Iterator[Span]:
-    """Yield where a quote's words stand in whatever typography, with the same facts."""
+    """Yield where a quote's words stand in whatever typography."""
     folded, origins = _folded(text)
     wanted = _fold(quote)[0].strip()
     for at in _places(wanted, folded):
-        span = Span(origins[at], origins[at + len(wanted) - 1] + 1)
-        if facts(text[span.start : span.end]) == facts(quote):  # folding makes 10² to 102
-            yield span
+        yield Span(origins[at], origins[at + len(wanted) - 1] + 1)
 
 
 def _is_whole(text: str, span: Span) -> bool:
-    return _governed(text, _widened(text, span)) == span
+    # Not widened to compare: in a word of thousands of letters that would take minutes.
+    return not _cuts(text, span) and _governed(text, span) == span
+
+
+def _cuts(text: str, span: Span) -> bool:
+    """Whether a span begins or ends within a word, a number or an amount."""
+    return _is_within(text, span.start) or _is_within(text, span.end)
 
 
 @lru_cache(maxsize=4)
@@ -145,10 +152,9 @@ def _first_whole(text: str, spans: Iterator[Span]) -> Span | None:
     """Return the first span that cuts no word, else the first one widened to whole words."""
     first: Span | None = None
     for span in spans:
-        whole = _widened(text, span)
-        if whole == span:
+        if not _cuts(text, span):
             return span
-        first = first or whole
+        first = first or _widened(text, span)
     return first
 
 
