@@ -89,6 +89,7 @@ def render(
     checked_at: datetime | None = None,
     now: datetime | None = None,
     hosts: Collection[str] = (),
+    above: Sequence[Block] = (),
 ) -> tuple[Message, ...]:
     """Return the messages that show an answer, in order: at least one.
 
@@ -96,12 +97,12 @@ def render(
     button. `as_of` is told where the question was about another day; `checked_at` is when its
     sources were last known to be current, told as seen from `now`. `private` says that only the
     asker sees it while others are in the channel. Addresses in its words become links only where
-    their host is a source's own or one of `hosts`.
+    their host is a source's own or one of `hosts`. `above` stands before the words.
     """
     words = _words(answer)
     body = paragraphs(*_linked(words, _own_hosts(answer) | set(hosts)))
     below = _below(answer, _standing(as_of, checked_at, now))
-    return _packed(words, [*body, *below], _tail(answer, private=private))
+    return _packed(words, [*above, *body, *below], _tail(answer, private=private))
 
 
 def render_below(
@@ -236,8 +237,6 @@ def _words(answer: Answer) -> str:
     if answer.outcome == "error":
         return _with_reference(words, answer.reference or "unknown")
     wordless = WHICH if answer.outcome == "clarifying" else NOTHING_FOUND
-    if answer.outcome == "escalated":
-        return words or wordless
     claims = tuple(Claim(clean(claim.text).strip(), claim.citations) for claim in answer.claims)
     return marked(replace(answer, text=words or wordless, claims=claims))
 
@@ -276,7 +275,7 @@ def _linked(words: str, hosts: Collection[str]) -> list[Element]:
 
 
 def _below(answer: Answer, standing: str) -> list[Block]:
-    if answer.outcome in {"escalated", "error"}:
+    if answer.outcome == "error":
         return []
     blocks: list[Block] = []
     if answer.outcome == "refused" and answer.closest:
@@ -308,6 +307,8 @@ def _tail(answer: Answer, *, private: bool) -> list[Block]:
     if answer.outcome == "refused":
         ask = button("Ask them", HUMAN, answer.id)
         return [*actions([ask, button("Rephrase", REPHRASE, answer.id)]), *rated]
+    if answer.outcome == "escalated" and answer.citations:  # a person has been asked already
+        return [*actions([button("Sources", SOURCES, answer.id)]), *rated]
     if answer.outcome != "answered":
         return []
     if not answer.citations:
@@ -333,7 +334,7 @@ def _choice(answer: Answer, n: int, words: str) -> Element:
 def _footnotes(citations: Sequence[Citation]) -> list[Block]:
     quoted = sum(len(citation.quote) for citation in citations)
     if len(citations) <= QUOTED_FOOTNOTES and quoted <= QUOTED_LIMIT:
-        return [block for citation in citations for block in _footnote(citation)]
+        return [block for citation in citations for block in footnote(citation)]
     return lines([[text(f"{mark} "), *rest] for mark, rest in _places(citations)])
 
 
@@ -341,18 +342,19 @@ def _places(citations: Sequence[Citation]) -> Iterator[tuple[str, list[Element]]
     """Yield where the quotes stand, with the marks of all that stand at one place."""
     places: dict[str, tuple[list[int], list[Element]]] = {}
     for citation in citations:
-        elements = [*_title(citation), text(_version(citation))]
+        elements = [*title(citation), text(_version(citation))]
         numbers, _ = places.setdefault(json.dumps(elements), ([], elements))
         numbers.append(citation.number)
     for numbers, elements in places.values():
         yield superscript(numbers), elements
 
 
-def _footnote(citation: Citation) -> list[Block]:
+def footnote(citation: Citation) -> list[Block]:
+    """Return a footnote with its whole quote."""
     mark = superscript([citation.number])
     return paragraphs(
         text(f"{mark} "),
-        *_title(citation),
+        *title(citation),
         text(f"{_version(citation)} — “"),
         *_quote(citation),
         text("”"),
@@ -360,20 +362,20 @@ def _footnote(citation: Citation) -> list[Block]:
 
 
 def _version(citation: Citation) -> str:
-    return f" · v{citation.version} · {dates(citation)}{_page(citation)}"
+    return f" · v{citation.version} · {dates(citation)}{page(citation)}"
 
 
 def _closest(citation: Citation) -> list[Block]:
     return paragraphs(
         text("The closest is "),
-        *_title(citation),
-        text(f" (v{citation.version}{_page(citation)}), which says “"),
+        *title(citation),
+        text(f" (v{citation.version}{page(citation)}), which says “"),
         *_quote(citation),
         text("”."),
     )
 
 
-def _title(citation: Citation) -> list[Element]:
+def title(citation: Citation) -> list[Element]:
     """Return title and section, as a link where the source has an address of its own."""
     name, address = place_name(citation), web_address(citation.link)
     if address is None:
@@ -388,7 +390,8 @@ def _quote(citation: Citation) -> list[Element]:
     return [text(quote, italic=True)] if quote else []
 
 
-def _page(citation: Citation) -> str:
+def page(citation: Citation) -> str:
+    """Return the page that a quote stands on, as what follows a version."""
     return f" · p. {citation.page}" if citation.page else ""
 
 
