@@ -133,7 +133,8 @@ def test_a_team_installs_the_app_and_is_answered(
     assert CITED in words(reply)
     assert installed(bot_engine) == {globex.team_id: True}
     with bot_engine.connect() as connection:
-        keys = dict(connection.execute(text("SELECT key, id FROM workspaces")).all())  # type: ignore[arg-type]
+        rows = connection.execute(text("SELECT key, id FROM workspaces")).all()
+        keys = {str(row.key): int(row.id) for row in rows}
     assert set(keys) - {LOCAL_WORKSPACE} == {globex.team_id}
     assert [question.text for question in answerers[keys[globex.team_id]].asked] == ["sale?"]
 
