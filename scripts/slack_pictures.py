@@ -4,6 +4,7 @@
     .venv/bin/python scripts/slack_pictures.py FILE.json  messages or a view from a file
 
 Each is taken light and dark, and 760 and 390 pixels wide, into `--out` (build/slack unless said).
+`docs/pictures/slack.png` is the sample `answer`, light and wide.
 Needs the packages of `python3 run.py test` and a Chromium; nothing is asked of any other host.
 """
 
@@ -24,7 +25,8 @@ from admin.slack.known import Known
 from admin.slack.surfaces import draw
 from admin.templating import STATIC, Templates
 from core.settings import ROOT
-from scripts.slack_samples import NAMES, SURFACES
+from scripts.slack_case import NAMES
+from scripts.slack_samples import SURFACES
 
 ADDRESS = "http://slack.invalid/"  # a name that leads nowhere: every request is answered here
 WIDTHS = {"": 760, "-phone": 390}  # pixels, by what the picture's name gets

@@ -3,92 +3,59 @@
 Each is JSON as `admin.slack.surfaces.draw` takes it, made by the bot's own builders.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
+from bot.channel_settings import Offer, settings_view
+from bot.corrections import correction
+from bot.escalation_blocks import (
+    answer_view,
+    answered_notice,
+    claimed_notice,
+    handed_over_message,
+    with_state,
+)
+from bot.feedback import why_view
+from bot.home import ForAdmins, Home, home_view
 from bot.incoming import Shared
 from bot.living import STEPS
+from bot.privacy import kept_message
 from bot.receipts import receipt
-from bot.render import Message, render, render_failure
+from bot.render import render, render_failure, superseded
+from bot.sources import sources
 from ingestion.uploads import FileState
-from store.answers import Answer, Citation, Claim
-
-Surface = Mapping[str, Any]
-
-ASKER, LEAD, BOT = "U0MARA", "U0JONAS", "U0FOOTNOTE"
-NAMES = {
-    ASKER: "Mara Lindqvist",
-    LEAD: "Jonas Okafor",
-    BOT: "Footnote",
-    "C0HELP": "ask-policies",
-    "C0LEADS": "support-leads",
-}
-ASKED_AT = datetime(2026, 11, 2, 10, 42, tzinfo=UTC)
-SINCE = datetime(2026, 9, 1, tzinfo=UTC)
-
-SALE = Citation(
-    number=1,
-    version_id=3,
-    document="returns-policy",
-    title="Returns policy",
-    version=3,
-    section=("Sale items",),
-    page=None,
-    start=0,
-    end=66,
-    quote="Items bought in a sale can be returned within 14 days of delivery.",
-    effective_from=SINCE,
-    link="https://handbook.example.com/returns",
-)
-FAULT = replace(
+from scripts.slack_case import (
+    ANSWER,
+    ASKED_AT,
+    ASKER,
+    CHANGED_AT,
+    CLARIFYING,
+    CURRENT,
+    FAULT,
+    LEAD,
+    NEW_QUOTE,
+    NO,
+    QUESTION,
+    REFUSAL,
+    REPLACED,
     SALE,
-    number=2,
-    section=("Faulty goods",),
-    quote="After the return period we exchange faulty items only.",
+    SALE_WORDS,
+    SINCE,
+    Surface,
+    post,
+    thread,
+    ts,
 )
-BATTERY = replace(
-    SALE,
-    document="warranty-policy",
-    title="Warranty",
-    version=2,
-    section=("Batteries",),
-    quote="A battery that has lost more than 30% of its capacity within a year is replaced.",
-    effective_from=datetime(2025, 2, 3, tzinfo=UTC),
-    link=None,
-)
-QUESTION = "Can I return a sale item after three weeks?"
-NO = "No. Sale items can be returned within 14 days of delivery."
-THEN = "After that they can only be exchanged for a fault."
-ANSWER = Answer(
-    id="7f3a09c41b2e",
-    question=QUESTION,
-    route="policy",
-    outcome="answered",
-    text=f"{NO} {THEN}",
-    claims=(Claim(NO, (SALE,)), Claim(THEN, (FAULT,))),
-    seconds=0.031,
-)
-REFUSAL = Answer(
-    id="0b12c3d4e5f6",
-    question="Do you lend out tools?",
-    route="policy",
-    outcome="refused",
-    text="",
-    closest=BATTERY,
-    seconds=0.027,
-)
-CLARIFYING = Answer(
-    id="c1a0b2c3d4e5",
-    question="How much leave do I get?",
-    route="clarify",
-    outcome="clarifying",
-    text="Do you mean annual leave or parental leave?",
-    choices=("Annual leave", "Parental leave"),
-    seconds=0.004,
-)
-
+from store.access import Scope
+from store.answers import Claim
+from store.channels import ChannelSettings
+from store.cited import CitedAnswer, CitedWords
+from store.corrections import Change
+from store.escalations import Escalation
+from store.feedback import Opinion
+from store.home import Choice, OwnQuestion, RecentUpload, SourceHealth, Unanswered
+from store.privacy import Kept, Kind
 
 READ = (
     FileState(
@@ -116,6 +83,38 @@ READ = (
 )
 POLICIES = "214 policies"
 STATES = ("complete", "complete", "in_progress")  # of the steps of an answer that takes longer
+CHECKED_AT = datetime(2026, 11, 14, 9, 0, tzinfo=UTC)
+CLAIMED_AT = ASKED_AT + timedelta(minutes=4)
+HANDED_OVER = Escalation(
+    id=1,
+    workspace_id=1,
+    key="C0HELP:1",
+    conversation_id=None,
+    answer_id=REFUSAL.id,
+    asker_id=ASKER,
+    question=REFUSAL.question,
+    reason="asked",
+    channel="C0HELP",
+    thread_ts=ts(0),
+    private=False,
+    handed_to="C0LEADS",
+    state="waiting",
+    claimed_by=None,
+    claimed_at=None,
+    resolved_by=None,
+    resolved_at=None,
+    resolution=None,
+    created_at=ASKED_AT,
+)
+NEW_SALE = SALE_WORDS.replace("14", "30")
+CORRECTED = replace(
+    ANSWER,
+    id="c0aa15b2d3e4",
+    text=f"Yes. {NEW_SALE}",
+    claims=(Claim(f"Yes. {NEW_SALE}", (NEW_QUOTE,)),),
+)
+NOT_FOUND = "https://benefits.example.com/leave answered 404"
+RESOLVED = "We do: drills and saws, for three days against a deposit of €50."
 
 
 def answer() -> Surface:
@@ -145,7 +144,7 @@ def streaming() -> Surface:
         for (name, title), status in zip(STEPS.items(), STATES, strict=True)
     ]
     titled = [task | {"title": task["title"].format(policies=POLICIES)} for task in tasks]
-    post = {"text": "", "blocks": [*titled, {"type": "markdown", "text": NO}], "ts": _ts(1)}
+    post = {"text": "", "blocks": [*titled, {"type": "markdown", "text": NO}], "ts": ts(1)}
     asked = thread(QUESTION, ())
     return asked | {"messages": [*asked["messages"], post]}
 
@@ -161,22 +160,117 @@ def upload() -> Surface:
         {"name": "returns-2026.pdf", "pretty_type": "PDF", "size": 214_300},
         {"name": "logo.exe.pdf", "pretty_type": "PDF", "size": 88_100},
     ]
-    shared = {"user": LEAD, "text": "The new wording", "files": files, "ts": _ts(0)}
+    shared = {"user": LEAD, "text": "The new wording", "files": files, "ts": ts(0)}
     told = receipt(READ, (), "https://policies.example.com")
-    return {"place": "Footnote", "messages": [shared, _post(told, 1)]}
+    return {"place": "Footnote", "messages": [shared, post(told, 1)]}
 
 
 def uploading() -> Surface:
     """The same while it is read."""
     reading = FileState("returns-2026.pdf", "running", done=12, total=41)
     told = receipt([reading], [Shared("F2", "logo.exe.pdf")], None)
-    return {"place": "Footnote", "messages": [_post(told, 1)]}
+    return {"place": "Footnote", "messages": [post(told, 1)]}
 
 
 def private() -> Surface:
     """An answer to a command, which only the asker sees."""
-    posts = [_post(m, 0) | {"is_ephemeral": True} for m in render(ANSWER)]
+    posts = [post(m, 0) | {"is_ephemeral": True} for m in render(ANSWER)]
     return {"place": "# ask-policies", "messages": posts}
+
+
+def privacy() -> Surface:
+    """What is kept about who asks, which only they see."""
+    kinds = (
+        Kind("messages", 24, SINCE, ASKED_AT),
+        Kind("questions", 11, SINCE, ASKED_AT),
+        Kind("feedback", 2, ASKED_AT, ASKED_AT),
+    )
+    kept = Kept(ASKER, kinds, "member", (), ("everyone",))
+    posts = [post(m, 0) | {"is_ephemeral": True} for m in kept_message(kept, 90)]
+    return {"place": "# ask-policies", "messages": posts}
+
+
+def escalation() -> Surface:
+    """A question that was handed over, before anybody claimed it."""
+    message = handed_over_message(
+        HANDED_OVER, REFUSAL, (), "https://halvermoor.slack.com/archives/C0HELP/p1793616120000000"
+    )
+    return {"place": "# support-leads", "messages": [post(message, 1)]}
+
+
+def claimed() -> Surface:
+    """The same once somebody has claimed it, and what the asker is told."""
+    now = replace(HANDED_OVER, state="claimed", claimed_by=LEAD, claimed_at=CLAIMED_AT)
+    shown = with_state(asdict(handed_over_message(HANDED_OVER, REFUSAL)), now) | {"ts": ts(1)}
+    return {"place": "# support-leads", "messages": [shown]}
+
+
+def answering() -> Surface:
+    """The form in which somebody answers it."""
+    return answer_view(replace(HANDED_OVER, state="claimed", claimed_by=LEAD))
+
+
+def taken_over() -> Surface:
+    """What the asker is told: that somebody looks, and then the answer."""
+    told = [claimed_notice(LEAD), *answered_notice(LEAD, RESOLVED)]
+    asked = thread(REFUSAL.question, [])
+    posts = [post(message, 4 + n) for n, message in enumerate(told)]
+    return asked | {"messages": [*asked["messages"], *posts]}
+
+
+def sources_modal() -> Surface:
+    """The exact quotes, with old words beside new where they changed."""
+    words = tuple(
+        CitedWords(citation, False, REPLACED, True, CHECKED_AT, None, CURRENT)
+        for citation in (SALE, FAULT)
+    )
+    cited = CitedAnswer(ANSWER, ASKER, None, None, words)
+    return sources(cited, CHECKED_AT + timedelta(minutes=4)).modal(0)
+
+
+def feedback_modal() -> Surface:
+    """Why a thumb went down."""
+    return why_view(ANSWER.id, QUESTION, Opinion(-1, "outdated"))
+
+
+def home() -> Surface:
+    """The home tab of a knowledge admin."""
+    health = (
+        SourceHealth(1, "Handbook", True, False, 37, CHECKED_AT, None, 0, 3_600),
+        SourceHealth(2, "Benefits pages", True, False, 12, SINCE, NOT_FOUND, 1, 86_400),
+        SourceHealth(3, "Uploads", False, False, 9, None, None, 0, None),
+    )
+    questions = (
+        OwnQuestion(ANSWER.id, QUESTION, "answered", ASKED_AT, True, True),
+        OwnQuestion(REFUSAL.id, REFUSAL.question, "refused", ASKED_AT, False, False),
+    )
+    sent = RecentUpload(LEAD, ASKED_AT, 2, 0, 1, ("Returns policy",))
+    unanswered = Unanswered("Do you lend out tools?", "C0HELP", ASKED_AT)
+    admin = ForAdmins((sent,), 1, (unanswered,))
+    return home_view(
+        Home("admin", 58, health, questions, CHECKED_AT + timedelta(minutes=4), 3, admin)
+    )
+
+
+def correction_post() -> Surface:
+    """An answer that changed, told in its thread."""
+    change = Change("returns-policy", "Returns policy", SALE_WORDS, NEW_SALE, 3, 4, CHANGED_AT)
+    posts = [post(m, 2_000) for m in correction([change], CORRECTED)]
+    marked = [superseded(asdict(m), CHANGED_AT) | {"ts": ts(1)} for m in render(ANSWER)]
+    asked = thread(QUESTION, ())
+    return asked | {"messages": [*asked["messages"], *marked, *posts]}
+
+
+def channel_settings() -> Surface:
+    """What an admin sets for a channel."""
+    chosen = Scope(frozenset({1}), frozenset({"warranty-policy"}))
+    offer = Offer(
+        (Choice(1, "Handbook"),), (Choice(2, "Warranty", "warranty-policy"), Choice(3, "Expenses"))
+    )
+    settings = ChannelSettings(
+        "C0HELP", scope=chosen, language="English", escalation_channel="C0LEADS"
+    )
+    return settings_view(settings, offer)
 
 
 SURFACES: dict[str, Callable[[], Surface]] = {
@@ -189,19 +283,14 @@ SURFACES: dict[str, Callable[[], Surface]] = {
     "failure": failure,
     "upload": upload,
     "uploading": uploading,
+    "privacy": privacy,
+    "escalation": escalation,
+    "escalation-claimed": claimed,
+    "escalation-form": answering,
+    "escalation-answered": taken_over,
+    "sources": sources_modal,
+    "feedback": feedback_modal,
+    "settings": channel_settings,
+    "home": home,
+    "correction": correction_post,
 }
-
-
-def thread(question: str, messages: Sequence[Message]) -> dict[str, Any]:
-    """Return a thread in which Mara asks and Footnote replies."""
-    asked = {"user": ASKER, "text": f"<@{BOT}> {question}", "ts": _ts(0)}
-    posts = [_post(message, 1) for message in messages]
-    return {"thread": True, "place": "# ask-policies", "messages": [asked, *posts]}
-
-
-def _post(message: Message, minutes: int) -> dict[str, Any]:
-    return asdict(message) | {"ts": _ts(minutes)}
-
-
-def _ts(minutes: int) -> str:
-    return f"{ASKED_AT.timestamp() + 60 * minutes:.6f}"

@@ -5,12 +5,13 @@ from selectolax.lexbor import LexborHTMLParser
 
 from admin.slack.known import Known
 from admin.slack.surfaces import draw
-from scripts.slack_samples import NAMES, SURFACES
+from scripts.slack_case import NAMES
+from scripts.slack_samples import SURFACES
 
 
 @pytest.mark.parametrize("name", SURFACES)
 def test_every_sample_is_drawn_whole(name: str) -> None:
-    """No surface holds a block that the page does not know, nor an id in place of a name."""
+    """No surface holds a block that is not drawn, an address that is none, or an id for a name."""
     page = LexborHTMLParser(str(draw(SURFACES[name](), Known(names=NAMES))))
     assert [box.text() for box in page.css(".unknown, .refused")] == []
     assert page.css(".block") != []
