@@ -241,9 +241,9 @@ class Handler:
                 self._write(connection, workspace, event, incoming, private, messages, answer.id)
             else:
                 first, *rest = messages
-                shown = as_json(first)
+                words = as_json(first)
                 say_in_stream(
-                    connection, stream.post_id, shown, answer.id, self.owner, STREAM_LEASE
+                    connection, stream.post_id, words, answer.id, self.owner, STREAM_LEASE
                 )
                 self._write_more(connection, workspace, event, rest, answer.id)
         if stream is not None and living is not None:
