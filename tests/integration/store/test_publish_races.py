@@ -5,9 +5,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from store.access import OPERATOR_ACCESS
+from sqlalchemy import text
+
+from store.access import OPERATOR_ACCESS, Access
+from store.publish import File, Origin, publish
 from store.search import search
-from tests.integration.store.shelf import Shelf, vector_of
+from store.sources import NewSource, add_source
+from tests.integration.store.shelf import Shelf, passages_of, read, vector_of
 
 PASSAGES = 6
 VERSIONS = 25
@@ -83,3 +87,28 @@ def test_documents_that_share_chunks_can_be_published_at_once(shelf: Shelf) -> N
         assert list(pool.map(publish, range(8))) == [1] * 8
     rows = shelf.rows()
     assert (rows["documents"], rows["chunks"], rows["vectors"]) == (8, 13, 13)
+
+
+def test_an_audience_that_is_being_changed_is_waited_for(shelf: Shelf) -> None:
+    """What a source holds is published for the readers it has once the change is made."""
+    new = NewSource("folder", "handbook", "/handbook", {}, ["everyone"])
+    source = add_source(shelf.engine, shelf.workspace_id, new, "U1")
+    document = read("pay", ["Monthly."])
+    passages = passages_of(document)
+    vectors = {p.sha256: vector_of(p.chunk.content) for p in passages}
+    file = File("pay.txt", "text/plain", b"Monthly.")
+    with ThreadPoolExecutor(1) as pool, shelf.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE sources SET audience = '{group:HR}' WHERE id = :id"), {"id": source.id}
+        )
+        done = pool.submit(
+            publish, shelf.engine, shelf.workspace_id, document, file, passages, shelf.space,
+            vectors, origin=Origin(source_id=source.id),
+        )  # fmt: skip
+        time.sleep(0.3)
+        assert not done.done()
+        connection.commit()
+        done.result(10)
+    assert shelf.found() == []
+    few = frozenset({"group:HR"})
+    assert shelf.found(access=Access(few, few)) == ["Monthly."]
