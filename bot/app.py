@@ -26,7 +26,9 @@ from bot.listeners import (
     mentions,
     messages,
     privacy,
+    share,
     shortcuts,
+    sources,
 )
 
 EVENTS: dict[str, Reader] = {
@@ -53,7 +55,9 @@ INTERACTIVE: tuple[ModuleType, ...] = (
     feedback,
     home,
     privacy,
+    share,
     shortcuts,
+    sources,
 )
 """The listeners with ACTIONS, VIEWS or SHORTCUTS."""
 
@@ -98,7 +102,7 @@ def build_app(
     for event in LEAVING:
         app.event(event)(_leaving(acceptor))
     for command in COMMANDS:
-        app.command(command, middleware=[_commanding(acceptor)])(ignore)
+        app.command(command, middleware=[_commanding(acceptor)])(_commanded(acceptor))
     for action, handle in collected("ACTIONS").items():
         app.action(action)(_handling(acceptor, handle))
     for shortcut, handle in collected("SHORTCUTS").items():
@@ -177,9 +181,23 @@ def _commanding(acceptor: Acceptor) -> Callable[..., BoltResponse]:
     def middleware(
         body: Body, context: BoltContext, next_: Callable[[], BoltResponse]
     ) -> BoltResponse:
-        return asking(body, context, next_)
+        if isinstance(cite.command_of(body, context.bot_user_id), cite.Ask):
+            return asking(body, context, next_)
+        context.ack()
+        return next_()
 
     return middleware
+
+
+def _commanded(acceptor: Acceptor) -> Callable[..., None]:
+    """Return a command's listener, run in Bolt's pool for what is no question."""
+
+    def listener(body: Body, context: BoltContext) -> None:
+        workspace = acceptor.workspace(body)
+        if workspace is not None:
+            cite.handle(workspace, body, cite.command_of(body, context.bot_user_id))
+
+    return listener
 
 
 def _acknowledge(context: BoltContext) -> None:

@@ -1,4 +1,4 @@
-"""What `/cite` makes of a question that ends with a day."""
+"""What `/cite` makes of the words behind it."""
 
 from datetime import UTC, date, datetime, time
 from types import SimpleNamespace
@@ -7,16 +7,35 @@ from typing import Any, cast
 import pytest
 from slack_bolt import BoltContext
 
-from bot.desk import Asked
-from bot.listeners.cite import Dated, read, read_day, split_day
+from bot.incoming import Incoming
+from bot.listeners.cite import (
+    Ask,
+    Command,
+    Dated,
+    Forget,
+    Help,
+    Last,
+    Lookup,
+    Settings,
+    command_of,
+    parse,
+    read,
+    read_day,
+    split_day,
+)
+from store.answers import new_answer_id
 
 TODAY = date(2026, 11, 21)
 JUNE = datetime.combine(date(2025, 6, 1), time.max, UTC)
 
 
-def asked(text: str) -> Asked:
-    """A `/cite` command as it is read."""
-    body: dict[str, Any] = {
+LINK = "https://acme.slack.com/archives/C0HELP/p1763628000123456"
+TS = "1763628000.123456"
+
+
+def body(text: str) -> dict[str, Any]:
+    """A `/cite` command as Slack sends it."""
+    return {
         "team_id": "T1",
         "channel_id": "C1",
         "trigger_id": "9",
@@ -24,10 +43,66 @@ def asked(text: str) -> Asked:
         "response_url": "https://hooks.slack.test/1",
         "text": text,
     }
-    context = cast("BoltContext", SimpleNamespace(bot_user_id="U0", client=None))
-    made = read(body, context)
-    assert made is not None
-    return made
+
+
+def asked(text: str) -> Incoming | None:
+    """The question of a command."""
+    return read(body(text), cast("BoltContext", SimpleNamespace(bot_user_id="U0")))
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        pytest.param("", Last(), id="alone"),
+        pytest.param("as of 2025-06-01", Last(JUNE), id="a day alone"),
+        pytest.param("as of today", Last(), id="today alone"),
+        pytest.param("help", Help(), id="help"),
+        pytest.param("HELP", Help(), id="in any case"),
+        pytest.param("help as of 1 June 2025", Help(), id="help and a day"),
+        pytest.param(f"settings {LINK}", Settings(), id="settings and a link"),
+        pytest.param("settings", Settings(), id="settings"),
+        pytest.param("forget me", Forget(), id="forget me"),
+        pytest.param("Forget  me", Forget(), id="spaces"),
+        pytest.param("help me move house", Ask("help me move house"), id="help with something"),
+        pytest.param("settings of the alarm", Ask("settings of the alarm"), id="settings of"),
+        pytest.param("forget me not flowers?", Ask("forget me not flowers?"), id="flowers"),
+        pytest.param("forget", Ask("forget"), id="half of it"),
+        pytest.param("help?", Ask("help?"), id="help with a mark"),
+        pytest.param("7f3a09c41b2e", Lookup("7f3a09c41b2e"), id="id"),
+        pytest.param(
+            "7f3a09c41b2e as of 1 June 2025", Lookup("7f3a09c41b2e", as_of=JUNE), id="id, day"
+        ),
+        pytest.param("7f3a09c41b2", Ask("7f3a09c41b2"), id="too short for an id"),
+        pytest.param("what is 7f3a09c41b2e", Ask("what is 7f3a09c41b2e"), id="about an id"),
+        pytest.param(LINK, Lookup(channel="C0HELP", ts=TS), id="link"),
+        pytest.param(
+            f"{LINK}?thread_ts=1763620000.000100&cid=C0HELP as of 2025-06-01",
+            Lookup(channel="C0HELP", ts=TS, as_of=JUNE),
+            id="link into a thread, day",
+        ),
+        pytest.param(f"what does {LINK} say", Ask(f"what does {LINK} say"), id="about a link"),
+        pytest.param(
+            "https://acme.example/policies", Ask("https://acme.example/policies"), id="elsewhere"
+        ),
+        pytest.param("Any leave as of 2025-06-01?", Ask("Any leave?", JUNE), id="question, day"),
+    ],
+)
+def test_a_word_is_a_subcommand_only_alone_or_before_a_day_or_link(
+    words: str, command: Command
+) -> None:
+    """Whatever else is written is a question."""
+    assert parse(words, TODAY) == command
+
+
+def test_every_answer_id_is_one() -> None:
+    """As it is made and told."""
+    made = new_answer_id()
+    assert parse(made, TODAY) == Lookup(made)
+
+
+def test_slacks_markup_is_undone_first() -> None:
+    """A link may come in angle brackets."""
+    assert command_of(body(f"<{LINK}>"), "U0") == Lookup(channel="C0HELP", ts=TS)
 
 
 @pytest.mark.parametrize(
@@ -69,10 +144,12 @@ def test_today_means_now(day: str) -> None:
 def test_what_is_no_day_is_told(day: str) -> None:
     """Nothing is guessed: the question would be answered from the wrong day."""
     assert split_day(f"Any leave as of {day}", TODAY) == Dated("Any leave", unread=day)
-    problem = asked(f"Any leave as of {day}").incoming.problem
-    assert problem is not None
-    assert f"“{day}”" in problem
-    assert "as of 2025-06-01" in problem
+    for words in (f"Any leave as of {day}", f"as of {day}"):
+        incoming = asked(words)
+        assert incoming is not None
+        assert incoming.problem is not None
+        assert f"“{day}”" in incoming.problem
+        assert "as of 2025-06-01" in incoming.problem
 
 
 @pytest.mark.parametrize(
@@ -91,17 +168,22 @@ def test_a_question_without_a_day_stays_whole(question: str) -> None:
     assert split_day(question, TODAY) == Dated(question)
 
 
-@pytest.mark.parametrize("text", ["as of 2025-06-01", "help", ""])
-def test_a_day_alone_asks_for_help(text: str) -> None:
-    """There is nothing to answer."""
-    incoming = asked(text).incoming
-    assert (incoming.text, incoming.problem) == ("", None)
+@pytest.mark.parametrize("text", ["as of 2025-06-01", "help", "", "settings", LINK])
+def test_only_questions_are_answered(text: str) -> None:
+    """The rest is done without asking the policies."""
+    assert asked(text) is None
 
 
 def test_the_moment_goes_with_the_question() -> None:
     """Apart from the words, which are searched for without it."""
-    incoming = asked("Any leave as of 1 June 2025?").incoming
+    incoming = asked("Any leave as of 1 June 2025?")
+    assert incoming is not None
     assert (incoming.text, incoming.as_of) == ("Any leave?", JUNE)
+    assert (incoming.private, incoming.command, incoming.reply_url) == (
+        True,
+        True,
+        "https://hooks.slack.test/1",
+    )
 
 
 @pytest.mark.parametrize("number", range(1, 13))
