@@ -17,10 +17,12 @@ from ingestion.sandbox import Sandbox
 from ingestion.terms import suggest as terms_in
 from retrieval.embeddings import Embedder, Named, count_tokens
 from retrieval.lexical import passage_weights
+from retrieval.wording import broken_pieces
 from store.chunks import PassageTerms, chunk_hash
-from store.documents import ParsedDocument
+from store.documents import ParsedDocument, read_versions
 from store.glossary import suggest as suggest_terms
 from store.publish import HERE, File, Origin, Presence, Publication, SpaceChangedError, publish
+from store.rechecks import quotes_of
 from store.spaces import EmbeddingSpace, SpaceGoneError, embedded_hashes, ensure_space
 
 MEDIA_TYPES = {
@@ -109,6 +111,7 @@ class Report:
     document_id: int = 0
     version_id: int = 0
     changes: tuple[SectionChange, ...] = ()  # against the version it replaces, if it does one
+    answers_to_recheck: int = 0  # given in Slack, whose quotes the new wording breaks
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON types."""
@@ -127,6 +130,7 @@ class Report:
             "version_id": self.version_id,
             "changes": kept(self.changes),
             "sections_changed": len(self.changes),
+            "answers_to_recheck": self.answers_to_recheck,
         }
 
 
@@ -185,7 +189,8 @@ class Ingester:
                 break
         if done.is_new:
             suggest_terms(self.engine, self.workspace_id, done.document_id, terms_in(document))
-        return _report(file, document, done, len(vectors), self._changes(document, done))
+        report = _report(file, document, done, len(vectors), self._changes(document, done))
+        return replace(report, answers_to_recheck=self._answers_broken(document, done))
 
     def _space(self) -> tuple[EmbeddingSpace, Embedder]:
         """Return the space that answers now, and what embeds for it."""
@@ -207,6 +212,21 @@ class Ingester:
             return ()
         before = stored_wording(self.engine, self.workspace_id, done.replaces)
         return section_changes(before, Wording(document.text, document.blocks))
+
+    def _answers_broken(self, document: ParsedDocument, done: Publication) -> int:
+        """Return how many answers in Slack quote words that the new version no longer says."""
+        if done.replaces is None or done.presence == "deleted":
+            return 0
+        quotes = quotes_of(self.engine, self.workspace_id, done.document_id)
+        ids = {quote.version_id for quote in quotes} - {done.version_id}
+        texts = {v.id: v.text for v in read_versions(self.engine, self.workspace_id, ids)}
+        places = {(quote.version_id, quote.start, quote.end) for quote in quotes}
+        broken = {
+            place
+            for place in places
+            if place[0] in texts and broken_pieces(texts[place[0]], *place[1:], document.text)
+        }
+        return len({q.answer_id for q in quotes if (q.version_id, q.start, q.end) in broken})
 
     def _embed_new(
         self,

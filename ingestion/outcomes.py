@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ingestion.changes import in_one_line
@@ -48,11 +49,22 @@ def outcome_of(report: Mapping[str, Any]) -> Outcome:
     return Outcome("new", line, tuple(_notes(report)))
 
 
+def _rechecked(answers: int, effective_from: str) -> str:
+    past = "1 past answer quotes" if answers == 1 else f"{answers} past answers quote"
+    asked = "it is" if answers == 1 else "they are"
+    later = datetime.fromisoformat(effective_from) > datetime.now(UTC)
+    when = "when this takes effect" if later else "now"
+    return f"{past} words that changed; {asked} asked again {when}"
+
+
 def _notes(report: Mapping[str, Any]) -> Iterator[str]:
     summaries = [change["summary"] for change in report.get("changes", ())]
     if summaries:
         told = in_one_line(summaries, report.get("sections_changed", 0))
         yield f"changed: {printable(told)}"
+    quoting = report.get("answers_to_recheck", 0)  # a report kept by an older version has none
+    if quoting:
+        yield _rechecked(quoting, report["effective_from"])
     yield from map(printable, report["warnings"])
     if report["hidden_characters"]:
         yield f"{report['hidden_characters']} characters nobody could see were left out"

@@ -330,10 +330,18 @@ def versions_saying(
         return [Version(**row._mapping) for row in rows]
 
 
-def quotes_of(
-    engine: Engine, workspace_id: int, document_id: int
-) -> list[tuple[str, int, int, int]]:
-    """Return what live answers quote of a document: answer, version, start, end."""
+@dataclass(frozen=True)
+class Quote:
+    """Where a live answer's quote stands: offsets into the text of a version."""
+
+    answer_id: str
+    version_id: int
+    start: int
+    end: int
+
+
+def quotes_of(engine: Engine, workspace_id: int, document_id: int) -> list[Quote]:
+    """Return what live answers quote of a document."""
     with engine.connect() as connection:
         rows = connection.execute(
             text(
@@ -344,7 +352,7 @@ def quotes_of(
             ),
             {"workspace_id": workspace_id, "document_id": document_id},
         )
-        return [tuple(row) for row in rows]
+        return [Quote(*row) for row in rows]
 
 
 # --- what came of it -----------------------------------------------------------------------

@@ -19,6 +19,7 @@ from graph.recheck import recheck, run_recheck_job
 from graph.router import Router
 from graph.state import Question, Tools, Turn
 from ingestion.ingest import Given, Ingester
+from ingestion.outcomes import outcome_of
 from retrieval.embeddings import Embedder
 from retrieval.retriever import Retriever
 from store.access import MEMBER, Access
@@ -509,6 +510,27 @@ def test_publishing_submits_a_recheck_where_answers_quote_the_document(slack: Sl
     slack.recheck()
     delete_document(slack.engine, slack.workspace_id, document, "U9")
     assert jobs() == 2  # for the answer that came in its stead
+
+
+def test_who_publishes_is_told_how_many_answers_are_asked_again(slack: Slack) -> None:
+    """Those that quote changed words, and when that is."""
+    slack.ask()
+    slack.ask()
+    slack.ask("Where do bicycles stand?")
+
+    def notes(words: str, **given: Any) -> list[str]:
+        file = markdown_file("returns.md", words)
+        report = slack.ingester.ingest(file, given=Given(**given)).to_json()
+        return [note for note in outcome_of(report).notes if "answer" in note]
+
+    assert notes(RETURNS.replace("two years", "three years")) == []
+    assert notes(RETURNS.replace("14 days", "21 days")) == [
+        "2 past answers quote words that changed; they are asked again now"
+    ]
+    later = datetime.now(UTC) + timedelta(days=9)
+    assert notes(RETURNS.replace("14 days", "28 days"), effective_from=later) == [
+        "2 past answers quote words that changed; they are asked again when this takes effect"
+    ]
 
 
 # --- with a language model -----------------------------------------------------------------
