@@ -41,11 +41,12 @@ LATE = 3  # times its interval after which a source's last look is long ago
 
 HELLO = "I answer questions from your company's policies, and show the exact words that I rely on."
 HOW_TO_ASK = (
-    "Here or in a direct message: just write your question.",
+    "In a direct message to me: just write your question.",
     "In a channel that I'm in: mention me with the question. Ask on in the thread.",
     "With /cite and a question, anywhere: only you see the answer. With as of 1 June 2025 at its"
     " end I answer from what was in force on that day.",
-    "Sources, under an answer, shows each quote in its place. Talk to a human hands over to one.",
+    "Sources, under an answer, shows each quote in its place. Talk to a human hands your"
+    " question to a person.",
 )
 OUTCOMES: dict[Outcome, str] = {
     "answered": "answered",
@@ -189,15 +190,19 @@ def _is_late(one: SourceHealth, now: datetime) -> bool:
 def _source_line(one: SourceHealth, home: Home) -> str:
     count = "1 policy" if one.documents == 1 else f"{one.documents} policies"
     told = [cut(one_line(one.name) or "Untitled", NAME_LIMIT), count]
-    if one.failure:
-        told.append("the last look failed")
     if one.watched:
-        told.append(
-            f"checked {ago(one.checked_at, home.now)}" if one.checked_at else "not yet read"
-        )
+        told.append(_look(one, home.now))
     if one.paused:
         told.append("paused")
     return " · ".join(told)
+
+
+def _look(one: SourceHealth, now: datetime) -> str:
+    """Return when a source was read last, and whether it could be read since."""
+    if one.checked_at is None:
+        return "could not be read yet" if one.failure else "not read yet"
+    checked = ago(one.checked_at, now)
+    return f"the last look failed; last read {checked}" if one.failure else f"checked {checked}"
 
 
 # --- one's own questions --------------------------------------------------------------------
