@@ -2,12 +2,14 @@
 
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 from bot.incoming import Body, Incoming
 from bot.interactions import Handler, actor, place_of, pressed
 from bot.workspaces import Workspace
 from store.answers import find_answer
+from store.escalations import asked_as
 from store.events import accept
 from store.posts import post_at
 
@@ -20,6 +22,7 @@ def choose(workspace: Workspace, body: Body) -> None:
     channel, ts, thread_ts = place_of(body)
     with workspace.engine.connect() as connection:
         answer = find_answer(connection, workspace.id, str(value.get("answer")))
+        known = asked_as(connection, workspace.id, answer.id) if answer else None
     number = int(value.get("n", -1))
     if answer is None or not 0 <= number < len(answer.choices):
         return
@@ -37,7 +40,11 @@ def choose(workspace: Workspace, body: Body) -> None:
         command=alone,
         reply_url=body.get("response_url") if alone else None,
     )
-    accept(workspace.engine, incoming.arrival(workspace.id))
+    arrival = incoming.arrival(workspace.id)
+    if not alone and known is not None and known.message_key is not None:
+        # It repeats the words of that message, and goes with it if that is edited or deleted.
+        arrival = replace(arrival, message_key=known.message_key)
+    accept(workspace.engine, arrival)
     workspace.wake()
 
 

@@ -27,13 +27,18 @@ pytestmark = pytest.mark.timeout(90)
 CANARY = "Xylophon"
 
 
-def remembering(engine: Engine) -> Callable[[Question], Answer]:
+def remembering(engine: Engine, choices: tuple[str, ...] = ()) -> Callable[[Question], Answer]:
     """A script that keeps what it is asked and answers as the agent does, without searching."""
 
     def answer(question: Question) -> Answer:
         workspace_id = ensure_workspace(engine)
         made = Answer(
-            new_answer_id(), question.text, "policy", "refused", f"Nothing on {question.text}"
+            new_answer_id(),
+            question.text,
+            "clarify" if choices else "policy",
+            "clarifying" if choices else "refused",
+            f"Nothing on {question.text}",
+            choices=choices,
         )
         conversation = question.conversation and ensure_conversation(
             engine, workspace_id, question.conversation
@@ -160,6 +165,43 @@ def test_a_message_that_is_taken_back_leaves_memory(
         _wait_until_gone(bot_engine)
     assert found(bot_engine, CANARY) == {}
     assert ("turns" in found(bot_engine, "Ukulele")) is (change == "edited")
+
+
+@pytest.mark.parametrize("change", ["edited", "deleted"])
+def test_what_was_chosen_goes_with_the_message_it_was_chosen_for(
+    change: str,
+    slack: SlackServer,
+    bot_engine: Engine,
+    answerer: Answerer,
+    members: KeptMembers,
+) -> None:
+    """A choice repeats the words of its question; two people may choose, and both are answered."""
+    script = remembering(bot_engine, choices=("annual", "parental"))
+    answerer.script = script
+    with running(slack, bot_engine, answerer, members):
+        ts = slack.say(slack.general, slack.alice, slack.mention(f"{CANARY}?"))
+        (which,) = slack.wait_for_messages(slack.general, ts)
+        answerer.script = remembering(bot_engine)
+        slack.action(slack.general, which.ts, slack.alice, "choice:0")
+        slack.action(slack.general, which.ts, slack.bob, "choice:1")
+        replies = slack.wait_for_messages(slack.general, ts, count=3)
+        assert sorted(question.text for question in answerer.asked[1:]) == [
+            f"{CANARY}? (annual)",
+            f"{CANARY}? (parental)",
+        ]
+        assert all(CANARY in words(reply) for reply in replies)
+        if change == "edited":
+            slack.edit(slack.general, ts, slack.mention("Ukulele?"))
+            slack.wait_for_calls("chat.update")
+            slack.wait_for_calls("chat.delete", count=2)
+        else:
+            slack.delete(slack.general, ts)
+            slack.wait_for_calls("chat.delete", count=3)
+        _wait_until_gone(bot_engine)
+    assert found(bot_engine, CANARY) == {}
+    shown = [words(reply) for reply in slack.replies(slack.general, ts)]
+    assert len(shown) == (1 if change == "edited" else 0)
+    assert all("Ukulele" in told for told in shown)
 
 
 def _wait_until_gone(engine: Engine) -> None:
