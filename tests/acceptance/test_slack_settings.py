@@ -221,3 +221,32 @@ def test_a_knowledge_admin_of_the_operator_s_may_set_channels(
     submit(slack, open_settings(slack, slack.bob, slack.general), mode=option("off"))
     slack.wait_for_ephemerals(slack.general, slack.bob)
     assert kept(slack.general).mode == "off"
+
+
+def test_cite_settings_opens_the_channel_it_is_given_in(
+    slack: SlackServer, boss: str, kept: Callable[[str], ChannelSettings]
+) -> None:
+    """To set for admins, to read for others; in a direct message it says what to do."""
+    slack.slash("/cite", "settings", slack.general, boss)
+    submit(slack, slack.wait_for_view(boss), mode=option("off"))
+    slack.wait_for_ephemerals(slack.general, boss)
+    assert kept(slack.general).mode == "off"
+
+    slack.slash("/cite", "settings", slack.general, slack.alice)
+    assert "Nothing: I'm switched off here" in json.dumps(slack.wait_for_view(slack.alice).body)
+    slack.slash("/cite", "settings", slack.dm(slack.bob), slack.bob)
+    view = slack.wait_for_view(slack.bob)
+    assert "Settings belong to a channel" in json.dumps(view.body)
+
+
+def test_a_channel_that_was_switched_off_says_so_to_who_asks_and_stays_quiet(
+    slack: SlackServer, boss: str, answerer: Answerer
+) -> None:
+    """What is set counts for the next message."""
+    submit(slack, open_settings(slack, boss, slack.general), mode=option("off"))
+    slack.wait_for_ephemerals(slack.general, boss)
+    slack.say(slack.general, slack.alice, slack.mention("sale?"))
+    (told,) = slack.wait_for_ephemerals(slack.general, slack.alice)
+    assert "switched off in this channel" in words(told)
+    assert answerer.asked == []
+    assert slack.messages(slack.general)[-1].user == slack.alice
