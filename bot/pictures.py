@@ -15,7 +15,7 @@ from store.blobs import read_blob
 from store.cited import CitedWords
 from store.originals import find_original
 
-KEPT_FOR = 86_400.0  # seconds in which a picture is not drawn and uploaded again
+KEPT_FOR = 3_600.0  # seconds in which a picture is not drawn and uploaded again
 KEPT = 5_000  # pictures that are remembered
 TURN = 20.0  # seconds that somebody's pictures may wait for another's
 
@@ -23,7 +23,7 @@ log = logger(__name__)
 
 # One process draws at a time: each may take hundreds of megabytes.
 _turns = BoundedSemaphore(1)
-_uploaded: Recent[tuple[int, int, int, int], str] = Recent(KEPT_FOR, KEPT)
+_uploaded: Recent[tuple[str, str, int, int, int], str] = Recent(KEPT_FOR, KEPT)
 
 
 def pictures_of(workspace: Workspace, cited: dict[int, CitedWords]) -> dict[int, str]:
@@ -51,7 +51,8 @@ def pictures_of(workspace: Workspace, cited: dict[int, CitedWords]) -> dict[int,
 
 def _picture(workspace: Workspace, sandbox: Sandbox, cited: CitedWords) -> str | None:
     citation = cited.citation
-    key = (workspace.id, citation.version_id, citation.start, citation.end)
+    of_slack = (workspace.client.base_url, workspace.team)  # which alone knows the file
+    key = (*of_slack, citation.version_id, citation.start, citation.end)
     known = _uploaded.get(key)
     if known is not None:
         return known
