@@ -6,7 +6,7 @@ comes second, after an apology or in another process, writes nothing.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from bot.limits import count_tokens, over_limit
 from bot.living import LEASE as STREAM_LEASE
 from bot.living import Living, Streams, pieces_of, reply_key
 from bot.outgoing import as_json, write_posts
+from bot.recent import Recent
 from bot.render import (
     HELP,
     Message,
@@ -45,7 +46,6 @@ from store.events import (
     end_event,
     forget_message,
     has_addressed,
-    is_changed_since,
     leave_conversation,
 )
 from store.posts import (
@@ -60,6 +60,9 @@ from store.posts import (
 )
 from store.search import count_in_force
 
+SETTINGS_FRESH = 2.0  # seconds until a channel's settings are read again
+COUNT_FRESH = 60.0  # seconds until policies are counted again
+REMEMBERED = 10_000  # channels
 COMMAND_POSTS = 5  # that Slack takes on one response_url
 TOO_LONG = "The rest does not fit here. Ask me in a direct message to see all of it."
 LEFT = "I'll stay out of this thread. Mention me and I'm back."
@@ -86,6 +89,12 @@ class Handler:
 
     owner: str
     streams: Streams
+    _channels: Recent[tuple[int, str], ChannelSettings] = field(
+        default_factory=lambda: Recent(SETTINGS_FRESH, REMEMBERED)
+    )
+    _counts: Recent[tuple[int, Access], int] = field(
+        default_factory=lambda: Recent(COUNT_FRESH, REMEMBERED)
+    )
 
     def handle(self, workspace: Workspace, event: Event) -> None:
         """Do what an event asks for, and end it."""
@@ -93,18 +102,32 @@ class Handler:
             self._withdraw(workspace, event)
             return
         incoming = incoming_of(event)
-        with workspace.engine.connect() as connection:
-            changed = is_changed_since(connection, event)
-        if changed:  # what waits behind it counts instead
+        if event.changed:  # what waits behind it counts instead
             self._end(workspace, event, "changed")
             return
-        settings = channel_settings(workspace.engine, workspace.id, event.channel)
+        settings = self._settings(workspace, event.channel)
         said = self._said_at_once(workspace, event, incoming, settings)
         if said is not None:
             outcome, messages = said
             self._reply(workspace, event, incoming, settings, outcome, messages)
         elif not self._taken_with_files(workspace, event, incoming, settings):
             self._answer(workspace, event, incoming, settings)
+
+    def _settings(self, workspace: Workspace, channel: str) -> ChannelSettings:
+        """Return a channel's settings as they were a moment ago."""
+        known = self._channels.get((workspace.id, channel))
+        if known is None:
+            known = channel_settings(workspace.engine, workspace.id, channel)
+            self._channels.put((workspace.id, channel), known)
+        return known
+
+    def _policies(self, workspace: Workspace, access: Access) -> int:
+        """Return how many policies may be searched, as it was a minute ago."""
+        known = self._counts.get((workspace.id, access))
+        if known is None:
+            known = count_in_force(workspace.engine, workspace.id, access)
+            self._counts.put((workspace.id, access), known)
+        return known
 
     def apologise(self, workspace: Workspace, event: Event, reference: str) -> None:
         """Reply with a reference, whoever works on the event, unless it ended meanwhile."""
@@ -115,7 +138,8 @@ class Handler:
             if event.kind == "deletion":
                 return
             messages = render_failure(reference)
-            self._write(connection, workspace, event, incoming, private_of(incoming), messages)
+            private = private_of(incoming)
+            self._write(connection, workspace, event, incoming, private, messages, late=True)
         workspace.wake()
 
     # --- what needs no answer ---------------------------------------------------------------
@@ -304,7 +328,7 @@ class Handler:
         if private and not incoming.private:
             return None
         with elsewhere():  # a search, as far as its time goes
-            policies = count_in_force(workspace.engine, workspace.id, access)
+            policies = self._policies(workspace, access)
         return Living(workspace, event, self.streams, self.owner, policies)
 
     def _finish_stream(
@@ -364,9 +388,15 @@ class Handler:
         private: bool,
         messages: Sequence[Message],
         answer_id: str | None = None,
+        *,
+        late: bool = False,
     ) -> None:
-        """Write the reply down: in place of the one before where the question was edited."""
-        before = posts_of_message(connection, workspace.id, event.message_key)
+        """Write the reply down: in place of the one before where the question was edited.
+
+        `late` says that somebody else may have begun to.
+        """
+        fresh = event.kind == "question" and event.attempts == 1 and not late
+        before = [] if fresh else posts_of_message(connection, workspace.id, event.message_key)
         standing = [post for post in before if post.user_id is None and post.reply_url is None]
         if standing and (event.kind == "edit" or standing[0].state == "posting"):
             self._rewrite(connection, workspace, event, standing, messages, answer_id)

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bot.app import build_app
-from bot.bell import Bell
+from bot.bell import Bells
 from bot.client import Identity, client_of, identify
 from bot.install_pages import HEADERS
 from bot.installations import Installations, States
@@ -190,13 +190,13 @@ def run_http(
         identity = patiently(lambda: identify(client), stop)
         if identity is None:
             return
-        bell = Bell()
+        bells = Bells()
         workspace, close = open_workspace(
-            settings, engine, workspace_id, client, identity, answerer, members, bell.ring
+            settings, engine, workspace_id, client, identity, answerer, members, bells.ring
         )
         try:
             with Service(
-                settings, engine, OneWorkspace(workspace), bell, deadline=deadline
+                settings, engine, OneWorkspace(workspace), bells, deadline=deadline
             ) as service:
                 app = _bolt(settings, service, OneWorkspace(workspace))
                 served = http_app(app, _signing_secret(settings))
@@ -221,14 +221,14 @@ def run_installed(
     key is none or the port cannot be had.
     """
     installations = Installations(engine, Seal(settings.secret_keys))
-    bell = Bell()
+    bells = Bells()
 
     def opening(
         workspace_id: int, client: WebClient, identity: Identity, answerer: Answerer
     ) -> tuple[Workspace, Callable[[], None]]:
         members = StoredMembers(engine, workspace_id)
         return open_workspace(
-            settings, engine, workspace_id, client, identity, answerer, members, bell.ring
+            settings, engine, workspace_id, client, identity, answerer, members, bells.ring
         )
 
     workspaces = InstalledWorkspaces(settings, engine, installations, opening, answering)
@@ -240,7 +240,7 @@ def run_installed(
         teams = len(workspaces.all())
         log.info("installations opened", teams=teams, sealed_anew=renewed)
         try:
-            with Service(settings, engine, workspaces, bell, deadline=deadline) as service:
+            with Service(settings, engine, workspaces, bells, deadline=deadline) as service:
                 app = _bolt(settings, service, workspaces)
                 served = http_app(app, _signing_secret(settings), installing)
                 everybody = Identity("footnote", "", "", f"{teams} workspaces", "", SCOPES)

@@ -33,6 +33,7 @@ from store.posts import (
 SENDERS = 4  # threads: one slow call must not keep other channels waiting
 LEASE = 40.0  # seconds that one sending may take, retries included
 LOOK_EVERY = 0.2  # seconds between looks for a post whose time has come
+REST = 2.0  # seconds between looks of the other senders
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds after a failure, doubled each time
 MOST_ATTEMPTS = 30
 CLOSING = 5.0  # seconds that each sender gets to end when the bot stops
@@ -66,9 +67,11 @@ class Poster:
         self._owner = owner
         self._bell = bell
         self._stop = threading.Event()
+        # One looks often for posts whose time has come, and wakes the others.
+        looks = [LOOK_EVERY, *[REST] * (SENDERS - 1)]
         self._threads = [
-            threading.Thread(target=self._run, name=f"poster-{n}", daemon=True)
-            for n in range(SENDERS)
+            threading.Thread(target=self._run, args=(every,), name=f"poster-{n}", daemon=True)
+            for n, every in enumerate(looks)
         ]
 
     def start(self) -> None:
@@ -79,22 +82,23 @@ class Poster:
     def close(self) -> None:
         """Stop after what is being sent; the rest waits for the next bot."""
         self._stop.set()
-        self._bell.ring()
+        self._bell.ring_all()
         for thread in self._threads:
             thread.join(CLOSING)
 
-    def _run(self) -> None:
+    def _run(self, every: float) -> None:
         while not self._stop.is_set():
             heard = self._bell.count
             try:
                 post = claim_post(self._engine, self._owner, LEASE, self._workspaces.only)
                 if post is not None:
+                    self._bell.ring()  # there may be more
                     with self._times.sending(post.event_id):
                         self.send(post)
                     continue
             except SQLAlchemyError as error:
                 log.warning("posts wait", error=type(error).__name__)
-            self._bell.wait(heard, LOOK_EVERY)
+            self._bell.wait(heard, every)
 
     def send(self, post: Post) -> None:
         """Send a claimed post, or put it off, or give it up."""

@@ -12,7 +12,7 @@ from slack_sdk import WebClient
 from sqlalchemy import Engine
 
 from bot.accepting import Acceptor
-from bot.bell import Bell
+from bot.bell import Bells
 from bot.client import Identity
 from bot.corrections import post_corrections
 from bot.handling import Handler
@@ -46,7 +46,7 @@ class Service:
         settings: Settings,
         engine: Engine,
         workspaces: Workspaces,
-        bell: Bell,
+        bells: Bells,
         *,
         deadline: float = ANSWER_DEADLINE,
         chores: Sequence[Chore] = CHORES,
@@ -56,11 +56,17 @@ class Service:
         self._streams = Streams(settings.stream_after)
         handler = Handler(owner, self._streams)
         self._workers = Workers(
-            engine, workspaces, handler, bell, self._times, deadline=deadline, chores=chores
+            engine,
+            workspaces,
+            handler,
+            bells.events,
+            self._times,
+            deadline=deadline,
+            chores=chores,
         )
-        self._poster = Poster(engine, workspaces, owner, bell, self._times)
+        self._poster = Poster(engine, workspaces, owner, bells.posts, self._times)
         self.pool = ThreadPoolExecutor(INTERACTIONS, thread_name_prefix="interaction")
-        self.acceptor = Acceptor(workspaces, bell.ring)
+        self.acceptor = Acceptor(workspaces, bells.events.ring)
 
     def __enter__(self) -> Self:
         sys.setswitchinterval(SWITCH_INTERVAL)

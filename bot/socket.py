@@ -11,7 +11,7 @@ from slack_sdk.socket_mode.websocket_client import SocketModeClient
 from sqlalchemy import Engine
 
 from bot.app import authorisation, build_app
-from bot.bell import Bell
+from bot.bell import Bells
 from bot.client import (
     APP_REFUSED,
     SLACK_FAILURES,
@@ -62,11 +62,11 @@ def run_socket_mode(
     identity = patiently(lambda: identify(client), stop)
     if identity is None:
         return
-    bell = Bell()
+    bells = Bells()
     workspace, close = open_workspace(
-        settings, engine, workspace_id, client, identity, answerer, members, bell.ring
+        settings, engine, workspace_id, client, identity, answerer, members, bells.ring
     )
-    service = Service(settings, engine, OneWorkspace(workspace), bell, deadline=deadline)
+    service = Service(settings, engine, OneWorkspace(workspace), bells, deadline=deadline)
     known = authorisation(client, identity)
     app = build_app(client, service.acceptor, service.pool, lambda: known)
     handler = SocketModeHandler(app, app_token, web_client=client)

@@ -23,6 +23,7 @@ WORKERS = 8  # questions answered at once
 LEASE = 10.0  # seconds that an event stays with a process that was killed
 WATCH_EVERY = 1.0  # seconds between looks at what is late
 LOOK_EVERY = 1.0  # seconds between looks for what another process left behind
+REST = 5.0  # seconds between looks of the other workers
 ANSWER_DEADLINE = 45.0  # seconds from acceptance; leaves 15 to post within a minute
 CLOSING = 5.0  # seconds that questions get when the bot stops
 CHORES_EVERY = 3.0  # seconds between rounds of what is due for each workspace
@@ -59,8 +60,8 @@ class Workers:
         self._held: set[int] = set()
         self._lock = threading.Lock()
         self._threads = [
-            threading.Thread(target=self._run, name=f"worker-{n}", daemon=True)
-            for n in range(count)
+            threading.Thread(target=self._run, args=(every,), name=f"worker-{n}", daemon=True)
+            for n, every in enumerate([LOOK_EVERY, *[REST] * (count - 1)])
         ]
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
         self._chorer = threading.Thread(target=self._do_chores, name="chores", daemon=True)
@@ -73,12 +74,12 @@ class Workers:
     def close(self) -> None:
         """Finish what is being worked on, within seconds; the rest waits for the next bot."""
         self._stop.set()
-        self._bell.ring()
+        self._bell.ring_all()
         until = time.monotonic() + CLOSING
         for thread in (*self._threads, self._watcher, self._chorer):
             thread.join(max(until - time.monotonic(), 0.1))
 
-    def _run(self) -> None:
+    def _run(self, every: float) -> None:
         while not self._stop.is_set():
             heard = self._bell.count
             try:
@@ -86,11 +87,12 @@ class Workers:
                     self._engine, self._handler.owner, LEASE, self._workspaces.only
                 )
                 if event is not None:
+                    self._bell.ring()  # there may be more
                     self._work(event)
                     continue
             except SQLAlchemyError as error:
                 log.warning("events wait", error=type(error).__name__)
-            self._bell.wait(heard, LOOK_EVERY)
+            self._bell.wait(heard, every)
 
     def _work(self, event: Event) -> None:
         workspace = self._workspaces.of_id(event.workspace_id)

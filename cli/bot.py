@@ -47,7 +47,7 @@ def bot(ready_file: Path | None, host: str) -> None:
 
     with open_runtime() as runtime:
         url = runtime.engine.url.render_as_string(hide_password=False)
-        engine = connect(url, pool_size=CONNECTIONS)
+        engine = connect(url, pool_size=CONNECTIONS, ping=False)
         try:
             serve(runtime, engine, stop, host, connected)
         finally:

@@ -47,8 +47,12 @@ def normalise_url(url: str) -> str:
     return url
 
 
-def connect(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
-    """Return an engine for `url`, with vector types and index settings on each connection."""
+def connect(url: str, *, pool_size: int = POOL_SIZE, ping: bool = True) -> Engine:
+    """Return an engine for `url`, with vector types and index settings on each connection.
+
+    Each connection is tried before it is used, unless `ping` is false: for callers that do the
+    same again after an error.
+    """
     url = normalise_url(url)
     ours = (
         f"-c hnsw.ef_search={HNSW_EF_SEARCH} -c hnsw.iterative_scan=strict_order"
@@ -60,7 +64,7 @@ def connect(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         hide_parameters=True,  # errors are logged, texts are not
         connect_args={"connect_timeout": CONNECT_TIMEOUT, "options": options},
     )

@@ -62,6 +62,7 @@ class Event:
     attempts: int
     accepted_at: datetime
     answer_id: str | None = None
+    changed: bool = False  # when it was taken up, an edit or the deletion waited behind it
 
 
 COLUMNS = (
@@ -126,7 +127,12 @@ WHERE id = (
       )
     ORDER BY e.id LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-RETURNING {COLUMNS}
+RETURNING {COLUMNS}, EXISTS (
+    SELECT FROM events later WHERE later.workspace_id = events.workspace_id
+      AND later.message_key = events.message_key AND later.state <> 'ended'
+      AND later.kind <> 'question'  -- a choice, which is asked of the same message
+      AND (later.ts, later.id) > (events.ts, events.id)
+) AS changed
 """
 
 
@@ -304,24 +310,6 @@ def question_of(connection: Connection, workspace_id: int, message_key: str) -> 
         {"workspace_id": workspace_id, "key": message_key},
     ).one_or_none()
     return Event(**row._mapping) if row else None
-
-
-def is_changed_since(connection: Connection, event: Event) -> bool:
-    """Whether an edit or the deletion of the message waits behind this event."""
-    return bool(
-        connection.execute(
-            text(
-                "SELECT EXISTS (SELECT FROM events WHERE workspace_id = :workspace_id"
-                " AND message_key = :key AND state <> 'ended' AND (ts, id) > (:ts, :id))"
-            ),
-            {
-                "workspace_id": event.workspace_id,
-                "key": event.message_key,
-                "ts": event.ts,
-                "id": event.id,
-            },
-        ).scalar_one()
-    )
 
 
 def has_addressed(engine: Engine, conversation_id: int, user_id: str) -> bool:
