@@ -28,6 +28,8 @@ COMMANDS = {
     "doctor": "Check every part and say how to mend it.",
     "glossary": "Keep acronyms and what they stand for; questions are searched with both.",
     "trace": "Show how a kept answer came about.",
+    "feedback": "See what people say of answers, and take it to where it helps.",
+    "escalations": "See which questions wait for a person.",
     "tokens": "Create and revoke tokens of programs that add documents over HTTP.",
     "members": "Show and set who may read what.",
     "slack": "List and remove the Slack teams that installed the app.",

@@ -12,6 +12,7 @@ INNER += [f"sources {name}" for name in PLACES]
 INNER += [f"embeddings {name}" for name in ("show", "refresh", "cancel")]
 INNER += [f"benchmarks {name}" for name in ("ingest", "store", "embed", "change")]
 INNER += [f"documents {name}" for name in ("list", "show", "history", "diff", "restore", "delete")]
+INNER += ["feedback list", "feedback export", "escalations list"]
 INNER += ["tokens create", "tokens list", "tokens revoke", "people show", "people forget"]
 ENTRIES = ("list", "add", "accept", "dismiss", "remove", "import", "export")
 INNER += [f"glossary {name}" for name in ENTRIES]
