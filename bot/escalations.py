@@ -1,6 +1,6 @@
 """Questions handed over to people: who takes them over, and the post in their channel."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,8 +22,10 @@ from store.escalations import (
     NewEscalation,
     Reason,
     all_may_be_read,
+    escalation_of,
     open_escalation,
 )
+from store.events import GONE
 from store.feedback import history_of
 from store.posts import NewPost, add_post, post_with_key, say_instead
 
@@ -155,6 +157,17 @@ def hand_over(
     else:
         change_message(connection, workspace, escalation, message)
     return is_new
+
+
+def take_back(connection: Connection, workspace: Workspace, message_key: str) -> None:
+    """Take the words of a message that is gone, or says something else now, from who took it over.
+
+    To be called before the message is forgotten: then nothing tells what was handed over.
+    """
+    escalation = escalation_of(connection, workspace.id, message_key)
+    if escalation is not None:
+        without = replace(escalation, question=GONE, resolution=None, answer_id=None)
+        change_message(connection, workspace, without, {"text": GONE})
 
 
 def post_key(escalation_id: int) -> str:

@@ -14,7 +14,15 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy import Connection
 
 from bot.blocks import Block
-from bot.escalations import HandOver, hand_over, is_elsewhere, link_to, reason_of, takers
+from bot.escalations import (
+    HandOver,
+    hand_over,
+    is_elsewhere,
+    link_to,
+    reason_of,
+    take_back,
+    takers,
+)
 from bot.failures import note_failure
 from bot.incoming import Incoming, incoming_of
 from bot.limits import count_tokens, over_limit
@@ -230,6 +238,7 @@ class Handler:
         try:
             if event.kind == "edit":
                 with workspace.engine.begin() as connection:
+                    take_back(connection, workspace, event.message_key)
                     forget_message(connection, workspace.id, event.message_key)
             question = Question(
                 text=incoming.text,
@@ -478,6 +487,7 @@ class Handler:
         self._delete(workspace, posts)
         with workspace.engine.begin() as connection:
             if end_event(connection, event.id, "withdrawn", owner=self.owner):
+                take_back(connection, workspace, event.message_key)
                 forget_message(connection, workspace.id, event.message_key)
                 withdraw_posts(connection, [post.id for post in posts])
 

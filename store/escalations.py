@@ -148,6 +148,15 @@ def find_escalation(
     return Escalation(**row._mapping) if row else None
 
 
+def escalation_of(connection: Connection, workspace_id: int, key: str) -> Escalation | None:
+    """Return the escalation with a key: that of a message, or of an answer."""
+    row = connection.execute(
+        text(f"SELECT {COLUMNS} FROM escalations WHERE workspace_id = :w AND key = :key"),
+        {"w": workspace_id, "key": key},
+    ).one_or_none()
+    return Escalation(**row._mapping) if row else None
+
+
 def list_escalations(
     engine: Engine, workspace_id: int, *, resolved: bool = False, limit: int = 100
 ) -> list[Escalation]:

@@ -265,6 +265,27 @@ def test_the_bot_asks_a_person_by_itself(slack: SlackServer, team: Team) -> None
     assert "found nothing twice" in words(team.handed(2))
 
 
+@pytest.mark.usefixtures("handing")
+def test_a_question_that_is_taken_back_leaves_the_escalation_channel(
+    slack: SlackServer, team: Team
+) -> None:
+    """Edited, it is the new question there; deleted, only that there was one."""
+    ts, _ = team.ask(slack.general, f"This is ridiculous!! {SALE_QUESTION}")
+    assert SALE_QUESTION in words(team.handed())
+    other = "This is ridiculous!! How long are gift cards valid?"
+    slack.edit(slack.general, ts, slack.mention(other))
+    wait_until(lambda: "gift cards" in words(team.now()))
+    assert SALE_QUESTION not in words(team.now())
+    assert len(slack.messages(team.leads)) == 1
+
+    slack.delete(slack.general, ts)
+    wait_until(lambda: "gift cards" not in words(team.now()))
+    assert "edited or deleted" in words(team.now())
+    assert "five years" not in words(team.now()) + team.now().text
+    wait_until(lambda: not slack.replies(slack.general, ts))
+    assert team.open()[0].question == "(The message was edited or deleted.)"
+
+
 def test_without_people_a_contact_is_named(
     slack: SlackServer, bot_engine: Engine, team: Team, embedder: Embedder
 ) -> None:
