@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from bot.listeners.cite import NOTHING_HERE
+from bot.listeners.rephrase import IN_THREAD
 from bot.listeners.share import NOT_FOR_ALL, SHARED_ALREADY
 from bot.people import StoredMembers
 from bot.sources import NOT_FOUND
@@ -18,7 +19,7 @@ from store.publish import File
 from store.workspaces import ensure_workspace
 from tests.acceptance.processes import wait_until
 from tests.acceptance.slack_face import Answerer, links, running, settle, words
-from tests.acceptance.taught import BONUS_QUESTION, RETURNS, SALE, SALE_QUESTION, taught
+from tests.acceptance.taught import BONUS_QUESTION, OFF_TOPIC, RETURNS, SALE, SALE_QUESTION, taught
 from tests.fakes.slack import Message, SlackServer
 from tests.unit.ingestion.pdf_files import lines, pdf
 
@@ -204,6 +205,14 @@ def test_what_not_all_may_read_is_not_shared(slack: SlackServer, desk: Desk) -> 
     assert words(slack.ephemerals(slack.general, slack.alice)[-1]) == NOT_FOR_ALL
     settle(slack)
     assert slack.messages(slack.general) == []
+
+
+def test_who_would_rephrase_is_told_how(slack: SlackServer, desk: Desk) -> None:
+    """In private, below a refusal."""
+    reply = desk.ask(slack.general, OFF_TOPIC[1])
+    slack.action(slack.general, reply.ts, slack.alice, "rephrase")
+    (note,) = slack.wait_for_ephemerals(slack.general, slack.alice)
+    assert words(note) == IN_THREAD
 
 
 def test_a_quoted_page_is_shown_as_a_picture(slack: SlackServer, desk: Desk) -> None:
