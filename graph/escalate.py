@@ -4,6 +4,10 @@ Whether an asker is upset is judged by a few rules that can be read and argued w
 of this conversation, how they write it, and whether they had to say it again. Each finding has a
 weight, and two points are upset. The rules are English. They miss irony and quiet anger; what they
 take for anger is what somebody says in their own name, not what a question is about.
+
+Of 26,315 messages of customers in the STAR dialogues 18 count as upset; read one by one, four of
+those are upset about something else in their lives. Of 18,200 questions in CLINC150 none does, of
+10,003 in Banking77 eleven, all of them angry. How many go unnoticed was not measured.
 """
 
 import re
@@ -51,7 +55,7 @@ STRONG = re.compile(
     rf"|{I_AM} {VERY} {FEELING}\b(?! at (?:my|our|a|the)\b)"
     r"|\bi(?:['’]ve| have) had (?:enough|it with)\b|\bfed up with (?:this|you)\b"
     r"|\b(?:what a|such a|complete|total) (?:waste of (?:my )?time|joke|disgrace)\b"
-    r"|\b(?:stop )?wasting my time\b|\bfor the last time\b|\blast straw\b"
+    r"|\b(?:stop )?wasting my time\b|\bfor the last time\b(?=[,.:!]|$)|\blast straw\b"
     r"|\bhow many (?:more )?times (?:do|must|should|have) i (?:have to |need to |got to )?"
     r"(?:ask|asked|tell|told|say|said|explain|explained|repeat|repeated)\b"
     r"|\bi(?:['’]ve| have)? (?:already )?(?:asked|told|said|explained|called|written|complained)"

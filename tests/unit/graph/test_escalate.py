@@ -55,6 +55,7 @@ def test_who_is_upset_is_noticed(message: str) -> None:
         "My colleague thinks this is a joke. Is the discount real?",
         "Can I still get a refund? I'm waiting for the invoice.",
         "Do we pay for damages when the courier is stupid?",
+        "Do you have a date for the last time the car was in the shop?",
         "Help!!",
         "???",
         "",
