@@ -31,6 +31,7 @@ LEAST_ROW = 3  # the same of a table's row
 SLACK = 200  # characters that may have come between the parts of a quote
 REACH = 300  # characters around words in which the rest of their sentence is looked for
 SENTENCE_END = re.compile(r"[.!?:;|\n]")
+MARKUP = " \n*_~#"  # what may stand around a sentence without being said
 CELL = " | "  # between the cells of a row, as documents are read
 LEAST_SLIP = 4  # letters of a word in which a slip of the keyboard is believed
 
@@ -112,10 +113,11 @@ def counterpart(piece: str, old_text: str, new_text: str) -> str | None:
     `piece` is a sentence or a part of one. What comes back stands in `new_text` as it is and
     not in `old_text`: at most three sentences that took the place of the piece's own, else the
     new sentence that is most like it. Of a part of a sentence it is that part where it can be
-    told.
+    told. Several sentences are found where they follow one another still.
     """
-    sentences = _sentences(old_text)
-    whole = next((s for s in sentences if piece in s), piece)
+    whole = next((s for s in _sentences(old_text) if piece in s), None)
+    if whole is None:
+        return _together([piece[left:right] for left, right in split(piece)], new_text)
     found = _in_place(whole, old_text, new_text) or _elsewhere(whole, old_text, new_text)
     if found is None or piece == whole:
         return found
@@ -128,23 +130,27 @@ def broken_pieces(old_text: str, start: int, end: int, new_text: str) -> list[st
 
     A sentence is said wherever it stands. A scrap ("within 14 days", an item of a list) is said
     only in its place: in a sentence that is as it was or took the place of its own, or together
-    with the rest of what was quoted.
+    with the rest of what was quoted. Where something was put between, as into a list, the whole
+    is a broken piece.
     """
     pieces = [
-        (old_text[max(left, start) : min(right, end)].strip(), old_text[left:right])
+        (old_text[max(left, start) : min(right, end)].strip(MARKUP), old_text[left:right])
         for left, right in _spans(old_text)
         if left < end and right > start
     ]
     missing = [piece for piece, whole in pieces if not _is_said(piece, whole, new_text)]
-    rest = [(piece, whole) for piece, whole in pieces if piece not in missing]
-    if _stand_together([piece for piece, _ in rest], new_text):
-        return missing
-    return [
-        piece
-        for piece, whole in pieces
-        if piece in missing
-        or not (is_telling(piece) or _is_kept_in_place(piece, whole, old_text, new_text))
-    ]
+    rest = [piece for piece, _ in pieces if piece not in missing]
+    stretch = _together(rest, new_text)
+    if stretch is None:
+        return [
+            piece
+            for piece, whole in pieces
+            if piece in missing
+            or not (is_telling(piece) or _is_kept_in_place(piece, whole, old_text, new_text))
+        ]
+    if not missing and words(stretch) != words(" ".join(rest)):
+        return [old_text[start:end]]
+    return missing
 
 
 def _is_said(piece: str, whole: str, text: str) -> bool:
@@ -171,26 +177,22 @@ def is_telling(words_said: str) -> bool:
     return len(words(words_said)) >= least
 
 
-def _stand_together(pieces: Sequence[str], text: str) -> bool:
-    """Whether pieces follow one another in a text as they did in a quote, with little between."""
+def _together(pieces: Sequence[str], text: str) -> str | None:
+    """Return the stretch of a text in which pieces follow one another, with little between."""
     if sum(len(words(piece)) for piece in pieces) < LEAST_SENTENCE:
-        return False
+        return None
     reach = 2 * sum(map(len, pieces)) + SLACK
-    at = 0
-    while True:
-        first = stands(pieces[0], text[at:])
-        if first is None:
-            return False
-        near = text[at + first.start : at + first.start + reach]
-        place = 0
+    for first in standing(pieces[0], text):
+        near = text[first.start : first.start + reach]
+        end = 0
         for piece in pieces:
-            found = stands(piece, near[place:])
+            found = stands(piece, near[end:])
             if found is None:
                 break
-            place += found.end
+            end += found.end
         else:
-            return True
-        at += first.end
+            return near[:end]
+    return None
 
 
 def _is_kept_in_place(piece: str, whole: str, old_text: str, new_text: str) -> bool:

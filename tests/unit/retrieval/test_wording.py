@@ -168,11 +168,24 @@ def test_an_item_that_changed_lists_is_broken() -> None:
 
 
 def test_a_list_that_moved_as_a_whole_is_not_broken() -> None:
-    """Nor one that another item was put into."""
+    """It says the same at another place."""
     quote = "The following cannot be returned:\ngift cards\nopened food"
     assert broken(quote, OLD.replace(f"{quote}\n", "") + f"\n{quote}") == []
+
+
+def test_a_list_that_grew_is_broken_as_a_whole() -> None:
+    """What was put between its items is told with them."""
+    quote = "The following cannot be returned:\ngift cards\nopened food"
     grown = quote.replace("gift cards", "gift cards\nused shoes")
-    assert broken(quote, OLD.replace(f"{quote}\n", "") + f"\n{grown}") == []
+    new = OLD.replace(quote, grown)
+    assert broken(quote, new) == [quote]
+    assert counterpart(quote, OLD, new) == grown
+
+
+def test_signs_around_a_sentence_are_not_said() -> None:
+    """A star that is left of some markup goes unnoticed."""
+    old = f"* Ask.\n*{SALE}\nMore."
+    assert broken_pieces(old, 7, 8 + len(SALE), f"Ask.\n{SALE}\nMore.") == []
 
 
 def test_what_took_a_sentences_place_is_found() -> None:
