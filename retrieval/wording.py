@@ -28,7 +28,7 @@ ALIKE_ELSEWHERE = 65.0  # a new sentence anywhere
 NEAR_PUNCTUATION = 2  # words around a comma or colon among which a negation gives it weight
 LEAST_SENTENCE = 5  # words, from which they say something wherever they stand
 LEAST_ROW = 3  # the same of a table's row
-SLACK = 200  # characters that may have come between the parts of a quote
+SLACK = 1_000  # characters that may have come between the parts of a quote
 REACH = 300  # characters around words in which the rest of their sentence is looked for
 SENTENCE_END = re.compile(r"[.!?:;|\n]")
 MARKUP = " \n*_~#"  # what may stand around a sentence without being said
@@ -178,10 +178,11 @@ def is_telling(words_said: str) -> bool:
 
 
 def _together(pieces: Sequence[str], text: str) -> str | None:
-    """Return the stretch of a text in which pieces follow one another, with little between."""
+    """Return the shortest stretch of a text in which pieces follow one another, if not far."""
     if sum(len(words(piece)) for piece in pieces) < LEAST_SENTENCE:
         return None
     reach = 2 * sum(map(len, pieces)) + SLACK
+    stretches = []
     for first in standing(pieces[0], text):
         near = text[first.start : first.start + reach]
         end = 0
@@ -191,8 +192,8 @@ def _together(pieces: Sequence[str], text: str) -> str | None:
                 break
             end += found.end
         else:
-            return near[:end]
-    return None
+            stretches.append(near[:end])
+    return min(stretches, key=len, default=None)
 
 
 def _is_kept_in_place(piece: str, whole: str, old_text: str, new_text: str) -> bool:

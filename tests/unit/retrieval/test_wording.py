@@ -182,6 +182,13 @@ def test_a_list_that_grew_is_broken_as_a_whole() -> None:
     assert counterpart(quote, OLD, new) == grown
 
 
+def test_a_list_is_taken_from_where_it_is_shortest() -> None:
+    """The same words may lead in two lists; what stands between those is in neither."""
+    quote = "Please include the following:\nyour name\nyour number"
+    new = f"Please include the following:\na picture\nMore rules.\n{quote}\n"
+    assert broken_pieces(f"Rules.\n{quote}\n", 7, 7 + len(quote), new) == []
+
+
 def test_signs_around_a_sentence_are_not_said() -> None:
     """A star that is left of some markup goes unnoticed."""
     old = f"* Ask.\n*{SALE}\nMore."
