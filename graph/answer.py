@@ -19,11 +19,14 @@ MODEL_PASSAGES = 8
 def answer(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
     """Draft claims with quotes; the extractive draft stands in when the model fails."""
     tools, retrieval = runtime.context, state["retrieval"]
-    question = state["question"].text
+    asked = state["question"]
+    question = asked.text
     if tools.model is None:
         return {"draft": extract(question, retrieval)}
     passages = retrieval.passages[:MODEL_PASSAGES]
-    messages = answer_messages(question, state["history"], passages)
+    messages = answer_messages(
+        question, state["history"], passages, language=asked.language, tone=asked.tone
+    )
     try:
         generated, tokens = ask_model(tools.model, messages, GeneratedAnswer)
     except ModelError as error:
