@@ -102,7 +102,7 @@ def settings_view(
         _radio("knows", NAMES["scope"], KNOWS, "some" if settings.scope else "all"),
         *_documents(settings.scope, offer),
         *(notes(_beside(unnamed)) if unnamed else ()),
-        _words("language", "Answer in", "The question's own language", settings.language,
+        _words("language", "Answer in", "The policies' own language", settings.language,
                LANGUAGE_LIMIT),
         _words("tone", NAMES["tone"], "Such as: brief and warm; no small talk", settings.tone,
                TONE_LIMIT),
@@ -150,7 +150,7 @@ def told(settings: ChannelSettings, offer: Offer) -> dict[str, list[Element]]:
         "follow_ups": [text("yes" if settings.follow_ups else "no")],
         "corrections": [text("yes" if settings.corrections else "no")],
         "scope": [text(KNOWS["all"] if scope is None else _listed(scope, offer))],
-        "language": [text(settings.language or "the question's own")],
+        "language": [text(settings.language or "the policies' own")],
         "tone": [text(settings.tone or "as usual")],
         "escalation_channel": escalation,
     }

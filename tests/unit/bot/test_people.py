@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from bot.people import is_shared, standing
+from bot.directory import standing
+from bot.people import is_shared
 
 
 @pytest.mark.parametrize(
