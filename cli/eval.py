@@ -15,6 +15,7 @@ from cli.show import print_json
 from evaluation.answers import AnswerReport, evaluate_answers
 from evaluation.cases import Dataset, load_dataset
 from evaluation.corpus import ingest_dataset
+from evaluation.corrections import QUESTIONS, CorrectionsReport, evaluate_corrections
 from evaluation.retrieval import DEPTHS, RetrievalReport, evaluate_retrieval
 from evaluation.revisions import (
     RevisionsReport,
@@ -118,6 +119,56 @@ def eval_revisions(path: Path, as_json: bool) -> None:
         print_json(report.to_json())
     else:
         click.echo("\n".join(revision_lines(report)))
+
+
+@evaluate.command("corrections")
+@path_argument
+@click.option(
+    "--questions",
+    type=click.IntRange(1),
+    default=QUESTIONS,
+    show_default=True,
+    help="Asked halfway through the revisions.",
+)
+@json_option
+def eval_corrections(path: Path, questions: int, as_json: bool) -> None:
+    """Whether answers are corrected when their words change, and only then."""
+    revisions, _ = load_revisions(path)
+    console = Console(stderr=True, quiet=as_json)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    with open_runtime() as runtime, bar:
+        key = workspace_key(path).replace("revisions", "corrections")
+        delete_workspace(runtime.engine, key)
+        workspace_id = ensure_workspace(runtime.engine, key, f"corrections of {path.name}")
+        task = bar.add_task("Publishing and rechecking", total=len(revisions))
+        report = evaluate_corrections(
+            revisions,
+            Ingester(runtime.engine, workspace_id, runtime.embedder),
+            open_agent(runtime.settings, runtime.engine, workspace_id, runtime.embedder),
+            questions=questions,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        click.echo("\n".join(correction_lines(report)))
+
+
+def correction_lines(report: CorrectionsReport) -> Iterator[str]:
+    """Return what was done, the shares, and each judgement that went against us."""
+    yield f"{report.revisions} revisions, {report.answered} of {report.asked} questions answered"
+    yield (
+        f"{len(report.judged)} rechecks, {report.asked_again} asked again,"
+        f" {len(report.alarms)} corrections"
+    )
+    for name, value in report.shares().items():
+        yield f"{name:<32}{value!s:<26} n {value.count}"
+    for one in report.judged:
+        if not one.right:
+            yield f"{'wrong' if one.told else 'missed'}: {one.document}: {one.question}"
+            yield from (f"    {old} → {new or '(nothing)'}" for old, new in one.changes)
+            yield from (f"    {quote}" for quote in one.broken if not one.told)
 
 
 def revision_lines(report: RevisionsReport) -> Iterator[str]:
