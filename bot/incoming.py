@@ -18,6 +18,8 @@ FILES_LIMIT = 20  # files of one message that are looked at; people share at mos
 NAMELESS = "the shared file"
 
 ENTITY = re.compile(r"<([^<>]*)>")
+UNKEPT = re.compile("[\\x00\\ud800-\\udfff]")
+"""What Postgres keeps in no text: NUL, and halves of characters beyond 16 bits."""
 PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
 
 
@@ -204,8 +206,10 @@ def _said(body: Body, event: Body, message: Body, bot_user_id: str | None) -> In
         return None
     text = message.get("text") or ""
     private = is_direct(body)
-    named = set(PERSON.findall(text))
-    addressed = private or event.get("type") == "app_mention" or bot_user_id in named
+    named = _named(message)
+    # In a channel that two teams share, the mention may be of the app as the other team has it.
+    meant = event.get("type") == "app_mention" and (not named or bot_user_id is None)
+    addressed = private or meant or bot_user_id in named
     if not addressed and (named or message.get("files")):
         return None
     return Incoming(
@@ -223,6 +227,11 @@ def _said(body: Body, event: Body, message: Body, bot_user_id: str | None) -> In
     )
 
 
+def _named(message: Body) -> frozenset[str]:
+    """Return the ids of the people whom a message names, bots among them."""
+    return frozenset(PERSON.findall(message.get("text") or ""))
+
+
 def _edit(body: Body, event: Body, bot_user_id: str | None) -> Incoming | None:
     """Return an edit that changed words; Slack also tells of previews and of replies so.
 
@@ -236,9 +245,9 @@ def _edit(body: Body, event: Body, bot_user_id: str | None) -> Incoming | None:
     said = _said(body, event, message, bot_user_id)
     if said is None:
         return None
-    at = (message.get("edited") or {}).get("ts") or event.get("event_ts") or event.get("ts")
-    mention = f"<@{bot_user_id}"
-    added = mention in (message.get("text") or "") and mention not in (before.get("text") or "")
+    # The event's own ts: that of `edited` has whole seconds, the same for two edits in one.
+    at = event.get("event_ts") or event.get("ts") or (message.get("edited") or {}).get("ts")
+    added = bot_user_id in _named(message) and bot_user_id not in _named(before)
     return replace(said, kind="edit", changed_ts=at, addressed=added)
 
 
@@ -287,6 +296,7 @@ def home_team(body: Body) -> str:
 
 def spoken(text: str, bot_user_id: str | None) -> str:
     """Return Slack's markup as the words people see, without the mention of the bot itself."""
+    text = UNKEPT.sub("", text)
     if bot_user_id:
         text = re.sub(rf"<@{re.escape(bot_user_id)}(\|[^<>]*)?>[ \t]*[,:]?", " ", text)
     words = ENTITY.sub(_shown, text)
