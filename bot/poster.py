@@ -119,7 +119,19 @@ class Poster:
             mark_failed(self._engine, post.id, f"failed, reference {reference}")
         else:
             with self._engine.begin() as connection:
-                mark_posted(connection, post.id, ts)
+                state = mark_posted(connection, post.id, ts, post.message)
+            if state == "withdrawn":
+                self._take_back(workspace, post, ts)
+
+    @staticmethod
+    def _take_back(workspace: Workspace, post: Post, ts: str | None) -> None:
+        """Delete what was withdrawn while it was being sent: nobody else knows where it stands."""
+        if ts is None or post.user_id is not None:
+            return
+        try:
+            workspace.client.chat_delete(channel=post.channel, ts=ts)
+        except SLACK_FAILURES as error:
+            log.warning("withdrawn post stands", post=post.key, error=type(error).__name__)
 
     def _shown(self, workspace: Workspace, post: Post) -> str | None:
         """Let a post stand in Slack and return its ts."""

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, text
 
 PACE = 1.05  # seconds between two posts in a channel; Slack takes about one a second
+SENDING = 10.0  # seconds until one that is being sent and should say something else is looked for
 
 PostKind = Literal["reply", "apology", "correction", "escalation", "notice", "shared"]
 PostState = Literal["waiting", "posting", "posted", "failed", "withdrawn"]
@@ -182,19 +183,37 @@ def note_ts(engine: Engine, post_id: int, ts: str) -> None:
         )
 
 
-def mark_posted(connection: Connection, post_id: int, ts: str | None) -> None:
-    """Note that a post stands as it should; the channel's next second begins now."""
-    connection.execute(
+def mark_posted(
+    connection: Connection,
+    post_id: int,
+    ts: str | None,
+    said: dict[str, Any] | None = None,
+) -> PostState:
+    """Note that a post stands in Slack and return its state; the channel's next second begins.
+
+    It is `posted`, unless it was `withdrawn` meanwhile, or is to say something else by now than
+    `said`, which was sent: then it waits to be changed where it stands.
+    """
+    state: PostState = connection.execute(
         text(
-            "WITH posted AS (UPDATE posts SET state = 'posted', ts = coalesce(:ts, ts),"
-            " posted_at = clock_timestamp(), lease_owner = NULL, lease_until = NULL, error = NULL,"
-            " reply_url = NULL WHERE id = :id RETURNING workspace_id, channel)"
-            " UPDATE channels c SET next_post_at = greatest(c.next_post_at,"
+            "WITH posted AS (UPDATE posts SET state = CASE WHEN state = 'withdrawn' THEN state"
+            " WHEN message <> CAST(:said AS jsonb) THEN 'waiting' ELSE 'posted' END,"
+            " ts = coalesce(:ts, ts), posted_at = clock_timestamp(), lease_owner = NULL,"
+            " lease_until = NULL, error = NULL, reply_url = NULL, not_before = clock_timestamp()"
+            " WHERE id = :id RETURNING workspace_id, channel, state),"
+            " paced AS (UPDATE channels c SET next_post_at = greatest(c.next_post_at,"
             " clock_timestamp() + make_interval(secs => :pace)) FROM posted p"
-            " WHERE c.workspace_id = p.workspace_id AND c.channel_id = p.channel"
+            " WHERE c.workspace_id = p.workspace_id AND c.channel_id = p.channel)"
+            " SELECT state FROM posted"
         ),
-        {"id": post_id, "ts": ts, "pace": PACE},
-    )
+        {
+            "id": post_id,
+            "ts": ts,
+            "pace": PACE,
+            "said": None if said is None else json.dumps(said),
+        },
+    ).scalar_one()
+    return state
 
 
 def put_off(engine: Engine, post_id: int, seconds: float, error: str, *, sent: bool) -> None:
@@ -241,14 +260,25 @@ def mark_failed(engine: Engine, post_id: int, error: str) -> None:
 def say_instead(
     connection: Connection, post_id: int, message: dict[str, Any], answer_id: str | None = None
 ) -> None:
-    """Have a post say something else: it is changed in place where it stands in Slack."""
+    """Have a post say something else: it is changed in place where it stands in Slack.
+
+    Of one that is being sent nobody knows yet where it stands; its sender has `SENDING` seconds
+    to say so.
+    """
     connection.execute(
         text(
             "UPDATE posts SET message = CAST(:message AS jsonb), state = 'waiting',"
-            " answer_id = coalesce(:answer_id, answer_id), not_before = clock_timestamp(),"
-            " lease_owner = NULL, lease_until = NULL WHERE id = :id"
+            " answer_id = coalesce(:answer_id, answer_id), not_before = clock_timestamp()"
+            " + CASE WHEN state = 'posting' AND ts IS NULL AND lease_until > clock_timestamp()"
+            " THEN least(lease_until - clock_timestamp(), make_interval(secs => :sending))"
+            " ELSE interval '0' END, lease_owner = NULL, lease_until = NULL WHERE id = :id"
         ),
-        {"id": post_id, "message": json.dumps(message), "answer_id": answer_id},
+        {
+            "id": post_id,
+            "message": json.dumps(message),
+            "answer_id": answer_id,
+            "sending": SENDING,
+        },
     )
 
 

@@ -1,13 +1,17 @@
 """Threads as people use them: follow-ups, talk between people, edits, deletions, leaving."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Engine, text
 
+from store.answers import Claim
 from store.workspaces import ensure_workspace
-from tests.acceptance.slack_face import Answerer, running, settle, words
+from tests.acceptance.slack_face import CLAIM, Answerer, cited, running, settle, words
 from tests.fakes.slack import SlackServer
 
 pytestmark = pytest.mark.timeout(60)
+SENT_SLOWLY = 1.5  # seconds in which Slack says nothing of what it has posted
 
 
 def begin(slack: SlackServer, question: str = "sale?") -> str:
@@ -113,6 +117,42 @@ def test_a_deleted_question_takes_its_answer_along(slack: SlackServer, bot_engin
         for table in ("events", "turns"):
             kept = connection.execute(text(f"SELECT string_agg(text, '|') FROM {table}"))
             assert "private sale" not in (kept.scalar_one() or "")
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_question_that_is_deleted_while_its_answer_is_sent_takes_it_along(
+    slack: SlackServer,
+) -> None:
+    """Whoever sends the answer learns that it was taken back, and deletes it."""
+    slack.fail("chat.postMessage", "hang", seconds=SENT_SLOWLY)
+    ts = slack.say(slack.general, slack.alice, slack.mention("sale?"))
+    slack.wait_for_messages(slack.general, ts)
+    slack.delete(slack.general, ts)
+    slack.wait_for_calls("chat.delete")
+    settle(slack)
+
+    assert slack.replies(slack.general, ts) == []
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_question_that_is_edited_while_its_answer_is_sent_is_answered_in_place(
+    slack: SlackServer, answerer: Answerer
+) -> None:
+    """The new answer is neither lost behind the old one nor posted beside it."""
+    answerer.script = lambda question: replace(
+        cited(question),
+        text=f"About {question.text}",
+        claims=(Claim(f"About {question.text}", CLAIM.citations),),
+    )
+    slack.fail("chat.postMessage", "hang", seconds=SENT_SLOWLY)
+    ts = slack.say(slack.general, slack.alice, slack.mention("sale?"))
+    slack.wait_for_messages(slack.general, ts)
+    slack.edit(slack.general, ts, slack.mention("hats?"))
+    slack.wait_for_calls("chat.update")
+    settle(slack)
+
+    (reply,) = slack.replies(slack.general, ts)
+    assert "About hats?" in words(reply)
 
 
 @pytest.mark.parametrize(
