@@ -19,13 +19,13 @@ from ingestion.places import KINDS, kind_of, scanner_at, scanner_of
 from ingestion.watch import run_sync_job, submit_sync
 from store.access import EVERYONE
 from store.jobs import find_job
+from store.source_items import item_failures
 from store.sources import (
     NewSource,
     Source,
     add_source,
     change_source,
     find_source,
-    item_failures,
     list_sources,
     remove_source,
     set_source_state,

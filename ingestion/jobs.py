@@ -17,7 +17,7 @@ from store.blobs import read_blob, save_blob
 from store.jobs import Job, find_job, report_progress, submit
 from store.leases import LEASE, run_leased
 from store.publish import File, Origin
-from store.sources import item_ended
+from store.source_items import item_ended
 
 INGEST_FILE = "ingest_file"
 PROGRESS_EVERY = 1.0  # seconds between two notes of how far a job is

@@ -15,18 +15,15 @@ from ingestion.sources import Failure, Found, Item, Scanner, Seen, Unchanged
 from store.jobs import Job, report_progress, submit
 from store.leases import LEASE, run_leased
 from store.publish import File
-from store.sources import (
-    SYNC_SOURCE,
+from store.source_items import (
     KnownItem,
-    Source,
     forget_items,
     known_items,
-    note_look,
     save_fingerprint,
     save_item,
     save_item_failure,
-    source_by_id,
 )
+from store.sources import SYNC_SOURCE, Source, note_look, source_by_id
 
 NOTED_EVERY = 20  # items between two notes of how far a look is
 

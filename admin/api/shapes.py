@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field
 
 from store.history import Held, PastVersion
-from store.sources import KnownItem, Source
+from store.source_items import KnownItem
+from store.sources import Source
 
 State = Literal["queued", "running", "succeeded", "failed"]
 

@@ -25,13 +25,13 @@ from ingestion.errors import printable
 from ingestion.places import kind_of
 from ingestion.watch import submit_sync
 from store.access import PRINCIPALS
+from store.source_items import item_failures
 from store.sources import (
     NewSource,
     Source,
     SourceState,
     add_source,
     find_source,
-    item_failures,
     list_sources,
     remove_source,
     set_source_state,

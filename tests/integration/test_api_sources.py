@@ -12,7 +12,8 @@ from admin.app import create_app
 from ingestion.sources import SourceError
 from store.access import KNOWLEDGE_ADMIN
 from store.audit import read_audit
-from store.sources import find_source, save_item_failure
+from store.source_items import save_item_failure
+from store.sources import find_source
 from store.tokens import create_token
 from tests.unit.admin.scripted import InMemoryDocuments, ScriptedAnswerer
 

@@ -11,7 +11,8 @@ from ingestion.sources import Failure, Item, Seen, SourceError, Unchanged
 from ingestion.sources.slack import SlackScanner
 from ingestion.watch import look
 from store.documents import read_versions
-from store.sources import NewSource, add_source, known_items
+from store.source_items import known_items
+from store.sources import NewSource, add_source
 from tests.fakes.slack import SlackServer
 
 TEXT = b"# Shipping\n\nOrders leave within two days.\n"

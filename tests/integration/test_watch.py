@@ -15,6 +15,7 @@ from store.access import OPERATOR_ACCESS, Access
 from store.audit import read_audit
 from store.jobs import find_job
 from store.search import versions_in_force
+from store.source_items import item_failures
 from store.sources import (
     NewSource,
     Source,
@@ -22,7 +23,6 @@ from store.sources import (
     add_source,
     change_source,
     find_source,
-    item_failures,
     list_sources,
     remove_source,
     set_source_state,
