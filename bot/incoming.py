@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from graph.escalate import AGREES
+from graph.router import is_remark
 from ingestion.errors import printable
 from store.events import Arrival, Event, EventKind
 
@@ -17,6 +19,7 @@ FILES_LIMIT = 20  # files of one message that are looked at; people share at mos
 
 NAMELESS = "the shared file"
 
+HELP = re.compile(r"help(?: me)?(?: please)?[\s.!?]*", re.IGNORECASE)
 ENTITY = re.compile(r"<([^<>]*)>")
 UNKEPT = re.compile("[\\x00\\ud800-\\udfff]")
 """What Postgres keeps in no text: NUL, and halves of characters beyond 16 bits."""
@@ -184,7 +187,8 @@ def from_event(body: Body, bot_user_id: str | None) -> Incoming | None:
     """Return what a `message` or `app_mention` event asks of the bot, None where it is nothing.
 
     Nothing are the words of bots (this one included), notices, and what people say to each other:
-    messages outside direct ones that name other people and not the bot.
+    messages outside direct ones that name other people and not the bot, or only remark on things.
+    A yes may be one to what the bot asked.
     """
     event = body.get("event") or {}
     if event.get("subtype") == "message_changed":
@@ -193,7 +197,12 @@ def from_event(body: Body, bot_user_id: str | None) -> Incoming | None:
         return _deletion(body, event, bot_user_id)
     if event.get("edited") or event.get("hidden"):
         return None
-    return _said(body, event, event, bot_user_id)
+    said = _said(body, event, event, bot_user_id)
+    if said is None or said.files:
+        return said
+    if not said.addressed and is_remark(said.text) and not AGREES.match(said.text):
+        return None
+    return replace(said, text="") if said.addressed and HELP.fullmatch(said.text) else said
 
 
 def _said(body: Body, event: Body, message: Body, bot_user_id: str | None) -> Incoming | None:

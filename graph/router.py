@@ -28,6 +28,19 @@ GREETING = re.compile(
     re.IGNORECASE,
 )
 FAREWELL = re.compile(r"^(?:bye|goodbye|see you|good night|have a (?:nice|good))\b", re.IGNORECASE)
+EMOJI = re.compile(r":[\w+'-]+:")  # as Slack writes them
+WORD = re.compile(r"[^\W_]+")
+REMARKS = frozenset(
+    "ok okay k kk great perfect super cool nice good fine alright sure right wow brilliant lovely"
+    " awesome amazing excellent yes yep yeah yup no nope nah lol haha hahaha oh ah aha hm hmm hmmm"
+    " sorry oops done noted understood nevermind test testing very so then too".split()
+)
+REMARKS_OF_SEVERAL = (
+    "all right", "all good", "got it", "i see", "makes sense", "good to know", "sounds good",
+    "that helps", "never mind", "no worries", "no problem", "no thanks", "no thank you",
+    "will do", "nice one", "that s great", "that s all", "good point",
+)  # fmt: skip
+"""What asks nothing, where a message says nothing else."""
 PERSON = re.compile(
     r"\b(?:talk|speak|chat|connect me|put me through|transfer me|hand me over)\b.{0,20}"
     r"\b(?:human|person|someone|somebody|agent|colleague|representative|manager|staff)\b"
@@ -63,6 +76,8 @@ REPLIES = {
     "thanks": "You're welcome. Ask me anything else about our policies.",
     "greeting": "Hello. Ask me about our policies; I answer with the exact words they use.",
     "farewell": "Goodbye. I'm here whenever you have a question.",
+    "remark": "All right. Ask me anything else about our policies.",
+    "wordless": "What would you like to know? I answer questions about our policies.",
     "other": "I'm Footnote. I answer questions about our policies and quote the exact words.",
 }
 
@@ -93,7 +108,7 @@ class Router:
 
 
 def small_talk_kind(message: str) -> str:
-    """Return which of the plain replies fits: thanks, greeting, farewell or other."""
+    """Return which of the plain replies fits: a key of `REPLIES`, "other" where none does."""
     stripped = message.strip()
     if THANKS.search(stripped) and "?" not in stripped:
         return "thanks"
@@ -101,4 +116,14 @@ def small_talk_kind(message: str) -> str:
         return "greeting"
     if FAREWELL.search(stripped):
         return "farewell"
+    if is_remark(stripped):
+        return "wordless" if "?" in stripped else "remark"
     return "other"
+
+
+def is_remark(message: str) -> bool:
+    """Whether a message asks nothing: "ok", a thumb, "got it", three dots."""
+    said = " ".join(["", *WORD.findall(EMOJI.sub(" ", message).lower()), ""])
+    for several in REMARKS_OF_SEVERAL:
+        said = said.replace(f" {several} ", " ")
+    return REMARKS.issuperset(said.split())

@@ -91,6 +91,33 @@ def test_what_people_say_to_each_other_is_not_for_the_bot(event: dict[str, Any])
     assert from_event(body(**event, channel="D1"), BOT) is not None
 
 
+@pytest.mark.parametrize("said", [":+1:", "great!", "\N{PARTY POPPER}", "got it"])
+def test_a_remark_is_for_the_bot_only_where_it_is_spoken_to(said: str) -> None:
+    """A thumb in a thread of people gets no answer; a yes may be one to an offer."""
+    in_thread = {"channel": "C1", "channel_type": "channel", "thread_ts": "1.1"}
+    assert from_event(body(text=said, **in_thread), BOT) is None
+    for spoken_to in (
+        body(text=f"<@{BOT}> {said}", **in_thread),
+        body(text=said, channel="D1", channel_type="im"),
+        body(text="yes please", **in_thread),
+        body(text=f"{said} And hats?", **in_thread),
+    ):
+        assert from_event(spoken_to, BOT) is not None
+
+
+@pytest.mark.parametrize("said", ["help", "Help!", "help me please"])
+def test_help_alone_asks_for_help(said: str) -> None:
+    """As the bare mention does; with more words it is a question."""
+    direct = {"channel": "D1", "channel_type": "im"}
+    asked, question = (
+        from_event(body(text=text, **direct), BOT) for text in (said, f"{said} with returns")
+    )
+    assert asked is not None
+    assert question is not None
+    assert asked.text == ""
+    assert question.text == f"{said} with returns"
+
+
 @pytest.mark.parametrize(
     "event",
     [

@@ -24,6 +24,8 @@ def router(embedder: Embedder) -> Router:
         ("I want to talk to a human", "human"),
         ("Can I speak to a real person?", "human"),
         ("agent", "human"),
+        (":tada:", "small_talk"),
+        ("ok", "small_talk"),
         ("Please connect me with someone from support", "human"),
         ("Can I return sale items?", "policy"),
         ("How many days of leave do I get?", "policy"),
@@ -61,7 +63,21 @@ def test_within_a_conversation_likeness_does_not_decide(router: Router) -> None:
 
 @pytest.mark.parametrize(
     ("message", "kind"),
-    [("thx", "thanks"), ("hey there", "greeting"), ("Goodbye", "farewell"), ("Wow", "other")],
+    [
+        ("thx", "thanks"),
+        ("hey there", "greeting"),
+        ("Goodbye", "farewell"),
+        ("Wow", "remark"),
+        (":+1: \N{THUMBS UP SIGN}", "remark"),
+        ("OK, got it.", "remark"),
+        ("Got it!", "remark"),
+        ("that's great", "remark"),
+        ("no thanks", "remark"),
+        ("???", "wordless"),
+        ("Who are you?", "other"),
+        ("good shoes", "other"),
+        ("14", "other"),
+    ],
 )
 def test_each_kind_of_small_talk_has_its_reply(message: str, kind: str) -> None:
     """The replies state no policy facts."""
