@@ -71,13 +71,13 @@ def takers(workspace: Workspace, settings: ChannelSettings) -> Takers | None:
     channel = settings.escalation_channel or workspace.settings.escalation_channel
     if not channel:
         return None
-    known = workspace.people.channel(workspace.client, workspace.team, channel)
+    known = workspace.people.channel(workspace.client, channel)
     if known is None or not known.joined:
         log.warning("escalation channel not reached", channel=channel)
         return None
-    open_to_all = known.place.public and not known.place.shared
-    named = f"#{clean(known.name)}" if open_to_all and known.name else SOMEBODY
-    return Takers(channel, named, readers_of(known.place))
+    named = f"#{clean(known.name)}" if known.open and known.name else SOMEBODY
+    place = workspace.people.place(workspace.client, workspace.team, channel)
+    return Takers(channel, named, readers_of(place))
 
 
 def readers_of(place: Place) -> frozenset[str]:

@@ -6,7 +6,7 @@ comes second, after an apology or in another process, writes nothing.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -45,7 +45,7 @@ from bot.workspaces import Workspace
 from core.errors import reference_id
 from core.logs import logger
 from graph.state import Question
-from store.access import Access
+from store.access import EVERYONE, Access
 from store.answers import Answer
 from store.channels import ChannelSettings, channel_settings
 from store.cited import checked_at
@@ -76,6 +76,10 @@ TOO_LONG = "The rest does not fit here. Ask me in a direct message to see all of
 LEFT = "I'll stay out of this thread. Mention me and I'm back."
 STAYING = "In a direct message I answer whatever you write; just don't write, and I'm quiet."
 OFF = "I'm switched off in this channel. Ask me in a direct message."
+OUTSIDERS = (
+    "People from outside see this channel, so I answer here only from what they may read. Ask me"
+    " in a direct message for more."
+)
 LEAVE = re.compile(
     r"(?:please )?(?:stop|leave|go away|be quiet|shut up|leave (?:us|this thread)|stop answering)"
     r"(?: please)?[.!]*",
@@ -260,6 +264,7 @@ class Handler:
                 stream = living.end() if living else None
         count_tokens(workspace, incoming.user, answer)
         log.info("question answered", event_id=event.id, outcome=answer.outcome, id=answer.id)
+        answer = with_reason(answer, access)
         shown = shown_as(workspace, incoming, settings, answer)
         messages = render(answer, hosts=workspace.settings.shown_hosts, **shown)
         handed = self._handed(workspace, event, incoming, answer, private=private)
@@ -522,6 +527,19 @@ def shown_as(
         "checked_at": checked,
         "now": datetime.now(UTC),
     }
+
+
+def with_reason(answer: Answer, access: Access) -> Answer:
+    """Return a refusal with why more may be found elsewhere, where outsiders look on.
+
+    A question whose policies may not be read here looks like one that no policy is about.
+    """
+    withheld = EVERYONE in access.asker and EVERYONE not in access.place
+    asked = answer.route in ("policy", "out_of_scope")
+    refused = answer.outcome in ("refused", "escalated") and not answer.claims
+    if not (withheld and asked and refused):
+        return answer
+    return replace(answer, note=f"{answer.note}\n{OUTSIDERS}" if answer.note else OUTSIDERS)
 
 
 def shareable(incoming: Incoming, settings: ChannelSettings) -> bool:

@@ -41,6 +41,7 @@ METHOD_SCOPES: dict[str, tuple[str, ...]] = {
     "pins.list": ("pins:read",),
     "usergroups.list": ("usergroups:read",),
     "users.info": ("users:read",),
+    "users.list": ("users:read",),
     "views.open": (),
     "views.publish": (),
     "views.update": (),

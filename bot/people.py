@@ -1,10 +1,8 @@
 """Who asks, and who will see the answer: what Slack tells of people and channels, as `Access`.
 
 Whatever cannot be learnt counts against access: an unknown person reads what is external, an
-unknown channel is one that other organisations see, and nobody is in a channel or user group of
-which Slack does not say so. A channel's own guests are not looked up: what a full member may read
-is shown in the workspace's own channels, guests in them or not. A group's direct messages are
-looked through: there one guest is enough.
+unknown channel is one that outsiders see, and nobody is in a channel or user group of which Slack
+does not say so. Outsiders see a channel as soon as one guest, or anybody of elsewhere, is in it.
 """
 
 import time
@@ -17,6 +15,7 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy import Engine
 
 from bot.client import OUTAGES, SLACK_FAILURES
+from bot.directory import Directory, standing
 from bot.incoming import Incoming
 from bot.recent import Recent
 from core.logs import logger
@@ -41,6 +40,7 @@ NAMES_FRESH = 10.0  # seconds until the documents are asked again whom they are 
 REMEMBERED = 10_000  # people or channels
 PAGE = 1_000  # people of a channel in one call; Slack takes no more
 PAGES = 100  # of one channel that are read
+LOOKED_UP = 50  # people of a channel who are asked about one by one, at most
 
 Role = Literal["admin", "curator", "member"]
 """What a person may do: an admin everything, a curator with transcripts, a member ask."""
@@ -92,18 +92,41 @@ def nobody_else() -> frozenset[str]:
 
 @dataclass(frozen=True)
 class Known:
-    """A channel as Slack describes it; `joined` says whether the bot is in it."""
+    """A channel as Slack describes it, guests in it or not.
 
-    place: Place
+    `joined` says whether the bot is in it, `public` whether every member may join it, `shared`
+    whether other organisations see it, `direct` whether it is a group's direct messages.
+    """
+
     name: str
     joined: bool
+    public: bool
+    shared: bool
+    direct: bool
+
+    @property
+    def open(self) -> bool:
+        """Whether all members of the workspace may look in, and no other organisation does."""
+        return self.public and not self.shared
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Who is in a channel, as far as Slack says; `whole` says whether that is all of them."""
+
+    people: frozenset[str]
+    whole: bool
+
+
+NOBODY = Crowd(frozenset(), whole=False)
 
 
 class People:
     """Answers who may read what, asking Slack about each person every few minutes at most.
 
     What a person may do is asked each time. `named` gives the principals that documents name:
-    only those channels and user groups are looked through. Safe between threads.
+    only those channels and user groups are looked through; `pages` of each channel at most. Safe
+    between threads.
     """
 
     def __init__(
@@ -111,21 +134,26 @@ class People:
         members: Members,
         named: Callable[[], frozenset[str]] = nobody_else,
         clock: Callable[[], float] = time.monotonic,
+        pages: int = PAGES,
     ) -> None:
         self._members = members
+        self._pages = pages
         self._named = named
         self._known: Recent[tuple[str, str], Member] = Recent(MEMBER_FRESH, REMEMBERED, clock)
         self._places: Recent[str, Known] = Recent(PLACE_FRESH, REMEMBERED, clock)
-        self._inside: Recent[str, frozenset[str]] = Recent(CHANNEL_FRESH, REMEMBERED, clock)
+        self._inside: Recent[str, Crowd] = Recent(CHANNEL_FRESH, REMEMBERED, clock)
         self._groups: Recent[str, dict[str, frozenset[str]]] = Recent(GROUPS_FRESH, 1, clock)
         self._names: Recent[str, frozenset[str]] = Recent(NAMES_FRESH, 1, clock)
+        self._directory = Directory(clock)
 
     def access(self, client: WebClient, incoming: Incoming) -> Access:
         """Return what the asker may read where the answer will be seen."""
         if incoming.private:
             return self.alone(client, incoming.team, incoming.user)
         member = self.member(client, incoming.team, incoming.user)
-        return access_of(member, self._place(client, incoming))
+        if incoming.shared:
+            return access_of(member, Place(incoming.channel, shared=True))
+        return access_of(member, self.place(client, incoming.team, incoming.channel))
 
     def alone(self, client: WebClient, team: str, user_id: str) -> Access:
         """Return what a person may read where only they see it: what their channels and user
@@ -184,18 +212,19 @@ class People:
         """
         if incoming.private:
             return None
-        public = self._place(client, incoming).public
+        known = self.channel(client, incoming.channel)
+        public = known is not None and known.public and not incoming.shared
         return None if public else (channel_principal(incoming.channel),)
 
     def is_inside(self, client: WebClient, user_id: str, channel: str) -> bool:
         """Whether a person is in a channel; False where Slack does not say."""
-        return user_id in self._members_of(client, channel)
+        return user_id in self._members_of(client, channel).people
 
     def _principals(self, client: WebClient, user_id: str) -> Iterator[str]:
         """Yield those of the named channels and user groups that a person is in."""
         for name in sorted(self._named_now()):
             kind, _, which = name.partition(":")
-            if (kind == CHANNEL and user_id in self._members_of(client, which)) or (
+            if (kind == CHANNEL and user_id in self._members_of(client, which).people) or (
                 kind == GROUP and user_id in self._groups_now(client).get(which, ())
             ):
                 yield name
@@ -207,7 +236,7 @@ class People:
             self._names.put("", known)
         return known
 
-    def _members_of(self, client: WebClient, channel: str) -> frozenset[str]:
+    def _members_of(self, client: WebClient, channel: str) -> Crowd:
         """Return who is in a channel; nobody where Slack does not say."""
         known = self._inside.get(channel)
         if known is not None:
@@ -215,7 +244,7 @@ class People:
         found: set[str] = set()
         cursor = ""
         try:
-            for _ in range(PAGES):
+            for _ in range(self._pages):
                 page = client.conversations_members(channel=channel, limit=PAGE, cursor=cursor)
                 found.update(page.get("members") or ())
                 cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
@@ -224,10 +253,11 @@ class People:
         except SLACK_FAILURES as error:
             log.warning("channel not looked through", channel=channel, error=_code(error))
             if isinstance(error, SlackApiError) and _code(error) not in OUTAGES:
-                self._inside.put(channel, frozenset())  # the bot is not in it: asked again later
-            return frozenset()
-        self._inside.put(channel, frozenset(found))
-        return frozenset(found)
+                self._inside.put(channel, NOBODY)  # the bot is not in it: asked again later
+            return NOBODY
+        crowd = Crowd(frozenset(found), whole=not cursor)
+        self._inside.put(channel, crowd)
+        return crowd
 
     def _groups_now(self, client: WebClient) -> dict[str, frozenset[str]]:
         """Return who is in each user group; none where Slack does not say."""
@@ -243,16 +273,19 @@ class People:
         self._groups.put("", groups)
         return groups
 
-    def _place(self, client: WebClient, incoming: Incoming) -> Place:
-        if incoming.shared:
-            return Place(incoming.channel, shared=True)
-        return self._place_of(client, incoming.team, incoming.channel)
+    def place(self, client: WebClient, team: str, channel: str) -> Place:
+        """Return who sees what is said in a channel: also others, where Slack does not say."""
+        known = self.channel(client, channel)
+        if known is None:
+            return Place(channel, shared=True)
+        shared = known.shared or self._has_outsiders(client, team, channel, known)
+        return Place(channel, shared=shared, public=known.public)
 
-    def _place_of(self, client: WebClient, team: str, channel: str) -> Place:
-        known = self.channel(client, team, channel)
-        return known.place if known else Place(channel, shared=True)
+    def list_on(self, client: WebClient, team: str) -> None:
+        """Keep the list of the workspace's people fresh; to be called every few seconds."""
+        self._directory.read_on(client, team)
 
-    def channel(self, client: WebClient, team: str, channel: str) -> Known | None:
+    def channel(self, client: WebClient, channel: str) -> Known | None:
         """Return what Slack says of a channel, at most a minute old; None where it does not."""
         known = self._places.get(channel)
         if known is not None:
@@ -262,29 +295,35 @@ class People:
         except SLACK_FAILURES as error:
             log.warning("channel unknown", channel=channel, error=_code(error))
             return None
-        shared = is_shared(info) or (
-            bool(info.get("is_mpim")) and self._has_outsiders(client, team, channel)
+        known = Known(
+            name=str(info.get("name") or ""),
+            joined=bool(info.get("is_member")),
+            public=not info.get("is_private"),
+            shared=is_shared(info),
+            direct=bool(info.get("is_mpim")),
         )
-        place = Place(channel, shared=shared, public=not info.get("is_private"))
-        known = Known(place, str(info.get("name") or ""), joined=bool(info.get("is_member")))
         self._places.put(channel, known)
         return known
 
-    def _has_outsiders(self, client: WebClient, team: str, channel: str) -> bool:
-        """Whether not everybody in a group's direct messages is known to be a full member."""
-        people = self._members_of(client, channel)
-        members = (self.member(client, team, user_id) for user_id in people)
-        return not people or any(one is None or one.standing != "member" for one in members)
+    def _has_outsiders(self, client: WebClient, team: str, channel: str, known: Known) -> bool:
+        """Whether not everybody in a channel is known to be a full member, or a bot.
 
-
-def standing(user: dict[str, Any], team: str) -> Literal["member", "guest", "foreign"]:
-    """Return a person's standing from `users.info`; nothing known or another team is foreign."""
-    others = not user or user.get("is_stranger") or user.get("team_id", team) != team
-    if others or user.get("deleted"):
-        return "foreign"
-    if user.get("is_restricted") or user.get("is_ultra_restricted"):
-        return "guest"
-    return "member"
+        The few people of a group's direct messages are looked up one by one, and so is who is not
+        on the workspace's list, such as somebody who came since it was read.
+        """
+        crowd = self._members_of(client, channel)
+        if not crowd.people or not crowd.whole:
+            return True
+        unlisted = crowd.people
+        listing = None if known.direct else self._directory.listing(client, team)
+        if listing is not None:
+            if not crowd.people.isdisjoint(listing.outsiders):
+                return True
+            unlisted = crowd.people - listing.others
+        if len(unlisted) > LOOKED_UP:
+            return True
+        members = (self.member(client, team, user_id) for user_id in unlisted)
+        return any(one is None or one.standing != "member" for one in members)
 
 
 def is_shared(channel: dict[str, Any]) -> bool:

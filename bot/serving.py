@@ -34,7 +34,13 @@ log = logger(__name__)
 INTERACTIONS = 8  # pressed buttons and opened tabs that are handled at once
 SWITCH_INTERVAL = 0.001  # seconds; a fifth of Python's own, for acknowledgements come first
 
-CHORES: tuple[Chore, ...] = (post_corrections,)
+
+def list_people(workspace: Workspace) -> None:
+    """Keep the list of a workspace's people fresh."""
+    workspace.people.list_on(workspace.client, workspace.team)
+
+
+CHORES: tuple[Chore, ...] = (post_corrections, list_people)
 """What is done for each workspace every few seconds."""
 
 

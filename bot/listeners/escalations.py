@@ -216,8 +216,8 @@ def _is_member(workspace: Workspace, user: str) -> bool:
 
 
 def _is_public(workspace: Workspace, channel: str) -> bool:
-    known = workspace.people.channel(workspace.client, workspace.team, channel)
-    return known is not None and known.place.public and not known.place.shared
+    known = workspace.people.channel(workspace.client, channel)
+    return known is not None and known.open
 
 
 def _tell_asker(

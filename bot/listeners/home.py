@@ -112,8 +112,8 @@ def _for_admins(workspace: Workspace, access: Access) -> ForAdmins:
 
 def _is_public(workspace: Workspace, one: Unanswered) -> bool:
     """Whether everybody could read a question where it was asked."""
-    known = workspace.people.channel(workspace.client, workspace.team, one.channel)
-    return known is not None and known.place.public
+    known = workspace.people.channel(workspace.client, one.channel)
+    return known is not None and known.public
 
 
 ACTIONS: dict[str, Handler] = {LOOK_AGAIN: look_again}

@@ -97,10 +97,10 @@ def _form(workspace: Workspace, body: Body) -> dict[str, Any]:
 
 def _audience(workspace: Workspace, channel: str) -> list[str]:
     """Return who may see what was said in a place; nobody but curators for direct messages."""
-    known = workspace.people.channel(workspace.client, workspace.team, channel)
+    known = workspace.people.channel(workspace.client, channel)
     if channel.startswith("D"):
         return []
-    if known is not None and known.place.public and not known.place.shared:
+    if known is not None and known.open:
         return [EVERYONE]
     return [channel_principal(channel)]
 

@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from bot.handling import OUTSIDERS
+from graph.state import Question
 from store.access import EVERYONE, EXTERNAL, Access, Member
+from store.answers import Answer
 from store.search import versions_in_force
 from store.workspaces import ensure_workspace
-from tests.acceptance.slack_face import Answerer, KeptMembers
+from tests.acceptance.slack_face import Answerer, KeptMembers, words
 from tests.fakes.slack import SlackServer
 from tests.integration.store.shelf import Shelf
 
@@ -139,3 +142,69 @@ def test_a_group_s_direct_messages_with_a_guest_show_what_is_external(
     slack.say(place, slack.alice, slack.mention("sale?"))
     slack.wait_for_messages(place)
     assert answerer.asked[0].access.place == frozenset({EXTERNAL})
+
+
+def no_policy(question: Question) -> Answer:
+    """An answer that found nothing."""
+    return Answer("a1", question.text, "policy", "refused", "I don't have a policy for this.")
+
+
+@pytest.mark.usefixtures("bot")
+def test_a_guest_in_a_channel_makes_what_is_answered_there_external(
+    slack: SlackServer, bot_engine: Engine, answerer: Answerer
+) -> None:
+    """In a workspace's own channel too; members still read in private what they may."""
+    shelf = Shelf(bot_engine, ensure_workspace(bot_engine))
+    shelf.publish("pay", ["Salaries."], audience=[EVERYONE])
+    own = slack.add_channel("own", [slack.alice, slack.bob]).id
+    mixed = slack.add_channel(
+        "mixed", [slack.alice, slack.add_user("eve", is_restricted=True).id]
+    ).id
+
+    def may() -> bool:
+        access = answerer.asked[-1].access
+        found = versions_in_force(bot_engine, shelf.workspace_id, access, datetime.now(UTC))
+        return [version.document_key for version in found] == ["pay"]
+
+    slack.say(own, slack.alice, slack.mention("pay?"))
+    slack.wait_for_messages(own)
+    assert may()
+    slack.say(mixed, slack.alice, slack.mention("pay?"))
+    slack.wait_for_messages(mixed)
+    assert not may()
+    slack.slash("/cite", "pay?", mixed, slack.alice).wait_for_posts()
+    assert may()
+    slack.say(slack.dm(slack.alice), slack.alice, "pay?")
+    slack.wait_for_messages(slack.dm(slack.alice))
+    assert may()
+
+
+@pytest.mark.usefixtures("bot")
+def test_who_is_refused_where_a_guest_looks_on_is_told_why(
+    slack: SlackServer, answerer: Answerer
+) -> None:
+    """And what to do; the guest is not, nor is anybody where a refusal is all there is to it."""
+    answerer.script = no_policy
+    eve = slack.add_user("eve", is_restricted=True).id
+    mixed = slack.add_channel("mixed", [slack.alice, eve]).id
+
+    def told(channel: str, user: str, question: str) -> bool:
+        ts = slack.say(channel, user, question)
+        (reply,) = slack.wait_for_messages(channel, ts)
+        return OUTSIDERS in words(reply)
+
+    assert told(mixed, slack.alice, slack.mention("pay?"))
+    assert not told(mixed, eve, slack.mention("pay?"))
+    assert not told(slack.general, slack.alice, slack.mention("pay?"))
+    assert not told(slack.dm(slack.alice), slack.alice, "pay?")
+    asked = slack.slash("/cite", "pay?", mixed, slack.alice)
+    assert all(OUTSIDERS not in str(post.body) for post in asked.wait_for_posts())
+
+
+@pytest.mark.usefixtures("bot")
+def test_who_is_a_guest_is_known_before_anybody_asks(slack: SlackServer) -> None:
+    """The list of people is read in the background: no question waits for it."""
+    slack.wait_for_calls("users.list")
+    slack.say(slack.general, slack.alice, slack.mention("sale?"))
+    slack.wait_for_messages(slack.general)
+    assert len(slack.calls("users.list")) == 1

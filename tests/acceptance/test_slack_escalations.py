@@ -27,7 +27,7 @@ HANDED = "I've asked #leads; somebody will answer here."
 
 @dataclass
 class Team:
-    """People and places: alice asks; dana and erin take over in `leads`, gus is a guest there."""
+    """People and places: alice asks; dana and erin take over in `leads`; gus is a guest."""
 
     slack: SlackServer
     engine: Engine
@@ -92,7 +92,7 @@ def team(slack: SlackServer, bot_engine: Engine) -> Team:
     """The people and places, before the bot runs."""
     dana, erin = slack.add_user("dana").id, slack.add_user("erin").id
     gus = slack.add_user("gus", is_restricted=True).id
-    leads = slack.add_channel("leads", [dana, erin, gus]).id
+    leads = slack.add_channel("leads", [dana, erin]).id
     board = slack.add_channel("board", [slack.alice], "group").id
     workspace_id = ensure_workspace(bot_engine)
     return Team(slack, bot_engine, workspace_id, dana, erin, gus, leads, board)
@@ -159,6 +159,20 @@ def test_the_button_hands_over_what_was_said_and_cited_once(
 
 
 @pytest.mark.usefixtures("handing")
+def test_where_a_guest_looks_on_a_question_comes_without_what_was_quoted(
+    slack: SlackServer, team: Team
+) -> None:
+    """What members were answered elsewhere is not told in a channel with a guest in it."""
+    slack.join(team.leads, team.gus)
+    _, reply = team.ask(slack.general, SALE_QUESTION)
+    slack.action(slack.general, reply.ts, slack.alice, "human")
+    question = words(team.handed())
+    assert SALE_QUESTION in question
+    assert SALE not in question
+    assert "not everybody in this channel may read" in question
+
+
+@pytest.mark.usefixtures("handing")
 def test_two_who_claim_are_told_who_has_it(slack: SlackServer, team: Team) -> None:
     """One wins, the other learns who; the asker hears of one. What is resolved is not claimed."""
     ts, _ = team.ask(slack.general, HUMAN)
@@ -198,6 +212,7 @@ def test_guests_and_other_places_do_not_claim(
     """Only a full member, and only in the channel that it was handed to."""
     team.ask(slack.general, HUMAN)
     question = team.handed()
+    slack.join(team.leads, team.gus)
     slack.action(team.leads, question.ts, team.gus, "escalation_claim")
     (note,) = slack.wait_for_ephemerals(team.leads, team.gus)
     assert "Only full members" in words(note)

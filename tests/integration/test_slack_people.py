@@ -4,7 +4,9 @@ The documents are real ones in Postgres; each sentence on access is held against
 would find.
 """
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -14,8 +16,16 @@ import pytest
 from slack_sdk import WebClient
 from sqlalchemy import Engine
 
+from bot.directory import FRESH, PATIENCE, REST
 from bot.incoming import Incoming
-from bot.people import GROUPS_FRESH, MEMBER_FRESH, PLACE_FRESH, People, StoredMembers
+from bot.people import (
+    GROUPS_FRESH,
+    LOOKED_UP,
+    MEMBER_FRESH,
+    PLACE_FRESH,
+    People,
+    StoredMembers,
+)
 from store.access import CURATOR, EVERYONE, EXTERNAL, KNOWLEDGE_ADMIN, Access, Member
 from store.documents import named_readers
 from store.members import find_member, save_member, set_roles
@@ -220,6 +230,208 @@ def test_one_outsider_makes_a_group_s_direct_messages_external(trouble: str, sce
     assert scene.found(slack.alice, place) == "public"
 
 
+OUTSIDERS = [
+    pytest.param({"is_restricted": True}, id="guest"),
+    pytest.param({"is_ultra_restricted": True}, id="single-channel guest"),
+    pytest.param({"team_id": "T0OTHER001"}, id="of another organisation"),
+    pytest.param({"is_stranger": True}, id="stranger"),
+]
+
+
+@pytest.mark.parametrize("details", OUTSIDERS)
+def test_one_outsider_in_a_channel_makes_it_external(
+    details: dict[str, Any], scene: Scene
+) -> None:
+    """In public and private channels, whoever asks; the private ways to ask stay as they are."""
+    slack = scene.slack
+    eve = slack.add_user("eve", **details).id
+    slack.join(slack.general, eve)
+    slack.join(scene.board, eve)
+    for channel in (slack.general, scene.board):
+        assert scene.found(slack.alice, channel) == "public"
+        assert scene.found(slack.alice, channel, private=True) == "all board hr public"
+    assert scene.found(slack.alice) == "all board hr public"
+    assert slack.calls("users.info")[1:] == []
+
+
+@pytest.mark.parametrize("details", [{"is_bot": True}, {"is_restricted": True, "deleted": True}])
+def test_bots_and_who_is_gone_read_nothing_and_count_for_nothing(
+    details: dict[str, Any], scene: Scene
+) -> None:
+    """A bot of elsewhere in a channel, or an account that nobody uses, takes nothing away."""
+    elsewhere = {"team_id": "T0OTHER001"} if "is_bot" in details else {}
+    scene.slack.join(scene.slack.general, scene.slack.add_user("x", **details, **elsewhere).id)
+    assert scene.found(scene.slack.alice, scene.slack.general) == "all public"
+
+
+def test_a_guest_who_joins_or_leaves_counts_within_a_minute(scene: Scene) -> None:
+    """Who is in a channel is remembered for a minute."""
+    slack = scene.slack
+    eve = slack.add_user("eve", is_restricted=True).id
+    assert scene.found(slack.alice, scene.board) == "all board public"
+    slack.join(scene.board, eve)
+    scene.now += MINUTE
+    assert scene.found(slack.alice, scene.board) == "public"
+    slack.leave(scene.board, eve)
+    scene.now += MINUTE
+    assert scene.found(slack.alice, scene.board) == "all board public"
+    assert len(slack.calls("users.list")) == 1
+
+
+def test_a_guest_whose_account_is_new_counts_before_the_list_has_them(scene: Scene) -> None:
+    """Who is not on the list is looked up; a full member who is new takes nothing away."""
+    slack = scene.slack
+    assert scene.found(slack.alice, scene.board) == "all board public"
+    slack.join(scene.board, slack.add_user("dan").id)
+    scene.now += MINUTE
+    assert scene.found(slack.alice, scene.board) == "all board public"
+    slack.join(scene.board, slack.add_user("eve", is_restricted=True).id)
+    scene.now += MINUTE
+    assert scene.found(slack.alice, scene.board) == "public"
+    assert len(slack.calls("users.list")) == 1
+
+
+def test_a_member_who_becomes_a_guest_counts_within_ten_minutes(scene: Scene) -> None:
+    """The list of people is read anew; in the meantime it is not asked for again."""
+    slack = scene.slack
+    assert scene.found(slack.alice, slack.general) == "all public"
+    bob = slack.workspace.users[slack.bob]
+    slack.workspace.users[bob.id] = replace(bob, is_restricted=True)
+    scene.now += FRESH
+    assert scene.found(slack.alice, slack.general) == "public"
+    assert len(slack.calls("users.list")) == 2
+    assert FRESH <= 10 * MINUTE
+
+
+def test_where_the_list_fails_the_last_one_counts(scene: Scene) -> None:
+    """And Slack is left alone for a minute."""
+    slack = scene.slack
+    slack.join(slack.general, slack.add_user("eve", is_restricted=True).id)
+    assert scene.found(slack.alice, slack.general) == "public"
+    scene.now += FRESH
+    slack.fail("users.list", "missing_scope", times=3)
+    for _ in range(3):
+        assert scene.found(slack.alice, slack.general) == "public"
+        assert scene.found(slack.alice, scene.board) == "all board public"
+    assert len(slack.calls("users.list")) == 2
+    scene.now += REST
+    assert scene.found(slack.alice, slack.general) == "public"
+    assert len(slack.calls("users.list")) == 3
+
+
+@pytest.mark.parametrize("trouble", ["missing_scope", "429", "fatal_error"])
+def test_without_any_list_the_people_of_a_small_channel_are_looked_up(
+    trouble: str, scene: Scene
+) -> None:
+    """Each by themselves: one guest is enough, and so is one of whom nothing is told."""
+    slack = scene.slack
+    slack.fail("users.list", trouble)
+    assert scene.found(slack.alice, slack.general) == "all public"
+    slack.join(scene.board, slack.add_user("eve", is_restricted=True).id)
+    assert scene.found(slack.alice, scene.board) == "public"
+    ghost = slack.add_channel("ghosts", [slack.alice, "U0GHOST01"]).id
+    assert scene.found(slack.alice, ghost) == "public"
+
+
+def test_without_any_list_a_large_channel_is_external(scene: Scene) -> None:
+    """Hundreds of people are not looked up for one question."""
+    slack = scene.slack
+    crowd = [slack.add_user(f"u{number}").id for number in range(LOOKED_UP + 1)]
+    slack.join(slack.general, *crowd)
+    slack.fail("users.list", "missing_scope")
+    assert scene.found(slack.alice, slack.general) == "public"
+    assert len(slack.calls("users.info")) == 1
+    scene.now += REST
+    assert scene.found(slack.alice, slack.general) == "all public"
+
+
+def test_a_large_workspace_is_listed_in_pages(scene: Scene) -> None:
+    """The guest is on the last of them."""
+    slack = scene.slack
+    for number in range(2_500):
+        slack.add_user(f"u{number}")
+    assert scene.found(slack.alice, slack.general) == "all public"
+    assert len(slack.calls("users.list")) == 3
+    eve = slack.add_user("eve", is_restricted=True).id
+    slack.join(scene.board, eve)
+    scene.now += FRESH
+    assert scene.found(slack.alice, scene.board) == "public"
+    assert {call.params["user"] for call in slack.calls("users.info")} == {slack.alice}
+
+
+def test_between_questions_the_list_is_read_a_page_at_a_time(scene: Scene) -> None:
+    """Slack takes twenty pages a minute; a question that comes meanwhile reads the rest."""
+    slack, team = scene.slack, scene.slack.workspace.team_id
+    for number in range(2_500):
+        slack.add_user(f"u{number}")
+    scene.people.list_on(scene.client, team)
+    assert len(slack.calls("users.list")) == 1
+    assert scene.found(slack.alice, slack.general) == "all public"
+    assert len(slack.calls("users.list")) == 3
+    scene.people.list_on(scene.client, team)  # fresh
+    assert len(slack.calls("users.list")) == 3
+    scene.now += FRESH
+    for _ in range(5):
+        scene.people.list_on(scene.client, team)
+    assert len(slack.calls("users.list")) == 6
+    assert scene.found(slack.alice, slack.general) == "all public"
+    assert len(slack.calls("users.list")) == 6
+
+
+def test_a_list_that_broke_off_goes_on_where_it_was(scene: Scene) -> None:
+    """What was read before Slack had enough is not asked for again."""
+    slack, team = scene.slack, scene.slack.workspace.team_id
+    for number in range(1_500):
+        slack.add_user(f"u{number}")
+    scene.people.list_on(scene.client, team)
+    slack.fail("users.list", "429")
+    scene.people.list_on(scene.client, team)
+    scene.now += REST
+    scene.people.list_on(scene.client, team)
+    assert [call.error for call in slack.calls("users.list")] == [None, "ratelimited", None]
+    slack.join(slack.general, slack.add_user("eve", is_restricted=True).id)
+    assert scene.found(slack.alice, slack.general) == "public"
+    assert scene.found(slack.alice, scene.board) == "all board public"
+    assert len(slack.calls("users.list")) == 3
+
+
+def test_many_who_ask_at_once_read_the_list_once(scene: Scene) -> None:
+    """One of them reads it, the others wait for that."""
+    slack = scene.slack
+    slack.fail("users.list", "hang", seconds=0.3)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: scene.found(slack.alice, slack.general), range(8)))
+    assert set(found) == {"all public"}
+    assert len(slack.calls("users.list")) == 1
+
+
+def test_a_question_waits_only_so_long_for_the_list(scene: Scene) -> None:
+    """Then the few people of the channel are looked up."""
+    slack, team = scene.slack, scene.slack.workspace.team_id
+    slack.fail("users.list", "hang", seconds=PATIENCE + 1)
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(scene.people.list_on, scene.client, team)
+        slack.wait_for_calls("users.list")
+        began = time.monotonic()
+        assert scene.found(slack.alice, slack.general) == "all public"
+        assert time.monotonic() - began < PATIENCE + 0.9
+        assert not reading.done()
+    assert len(slack.calls("users.info")) == 3
+
+
+def test_who_is_beyond_what_is_read_of_a_channel_counts_as_an_outsider(scene: Scene) -> None:
+    """So a channel with more people than are read is external."""
+    slack, team = scene.slack, scene.slack.workspace.team_id
+    kept = StoredMembers(scene.shelf.engine, scene.shelf.workspace_id)
+    crowd = [slack.add_user(f"u{number}").id for number in range(2_000)]
+    slack.join(slack.general, *crowd)
+    for pages in (2, 3):
+        people = People(kept, pages=pages)
+        assert people.place(scene.client, team, slack.general).shared is (pages == 2)
+    assert len(slack.calls("conversations.members")) == 5
+    assert slack.calls("users.info") == []
+
+
 def test_many_people_in_a_channel_are_all_read(scene: Scene) -> None:
     """A channel's people come in pages."""
     crowd = [f"U0CROWD{number:04}" for number in range(2_500)]
@@ -234,9 +446,8 @@ def test_slack_is_asked_as_seldom_as_possible(scene: Scene) -> None:
     for _ in range(3):
         scene.access(scene.slack.alice)
         scene.access(scene.slack.alice, scene.slack.general)
-    counted = [len(scene.slack.calls(m)) for m in ("users.info", "conversations.members")]
-    assert counted == [1, 1]
-    assert len(scene.slack.calls("usergroups.list")) == 1
+    methods = ("users.info", "users.list", "conversations.members", "usergroups.list")
+    assert [len(scene.slack.calls(method)) for method in methods] == [1, 1, 2, 1]
 
     plain = People(StoredMembers(scene.shelf.engine, scene.shelf.workspace_id))
     before = len(scene.slack.calls())
