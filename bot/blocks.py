@@ -34,6 +34,11 @@ def text(words: str, **style: bool) -> Element:
     return element | ({"style": style} if style else {})
 
 
+def end_of_quote(words: str) -> Element:
+    """Return what stands behind quoted words that end a sentence: with a stop if they lack one."""
+    return text("”" if words.rstrip().endswith((".", "!", "?", "…", ":", ";")) else "”.")
+
+
 def link(words: str, url: str) -> Element:
     """Return a rich-text link; `words` are literal."""
     return {"type": "link", "url": url, "text": words}

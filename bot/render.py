@@ -18,6 +18,7 @@ from bot.blocks import (
     bullets,
     button,
     divider,
+    end_of_quote,
     escape,
     feedback_buttons,
     lines,
@@ -371,7 +372,7 @@ def _closest(citation: Citation) -> list[Block]:
         *title(citation),
         text(f" (v{citation.version}{page(citation)}), which says “"),
         *_quote(citation),
-        text("”."),
+        end_of_quote(citation.quote),
     )
 
 

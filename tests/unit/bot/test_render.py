@@ -178,8 +178,10 @@ def test_a_refusal_points_to_the_closest_passage() -> None:
     assert shown(render(refusal)) == [
         "I don't have a policy that answers this.",
         "The closest is Returns policy › Faulty goods (v3 · p. 4), which says "
-        "“After the return period we exchange faulty items only.”.",
+        "“After the return period we exchange faulty items only.”",
     ]
+    row = replace(refusal, closest=replace(FAULTY, quote="above €2,500 | Finance director"))
+    assert shown(render(row))[1].endswith("“above €2,500 | Finance director”.")
 
 
 @pytest.mark.parametrize(
