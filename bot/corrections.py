@@ -12,7 +12,7 @@ from difflib import SequenceMatcher
 
 from sqlalchemy import Connection
 
-from bot.blocks import Block, Element, cut, notes, paragraphs, plain_text, text
+from bot.blocks import Block, Element, cut, end_of_quote, notes, paragraphs, text
 from bot.incoming import Incoming
 from bot.outgoing import write_posts
 from bot.render import Message, clean, day, one_line, plain, render, superseded
@@ -72,9 +72,7 @@ def correction(
     `question` is told where the message does not stand in the question's thread.
     """
     headline = CHANGED if answer.outcome == "answered" else GONE
-    above: list[Block] = [
-        {"type": "alert", "text": plain_text(headline), "level": "warning"},
-    ]
+    above: list[Block] = paragraphs(text(f"⚠ {headline}", bold=True))  # alerts are for modals only
     if question is not None:
         above += notes(f"You asked: {cut(clean(question), QUESTION_LIMIT)}")
     for change in changes[:CHANGES_SHOWN]:
@@ -99,12 +97,11 @@ def told(change: Change) -> list[Element]:
     begin = [text(f"On {day(change.since)} "), title] if change.since else [title]
     if change.version_now is None:
         if change.since is None:
-            return [title, text(" no longer says “"), *_shown(change.old), _END]
+            return [title, text(" no longer says “"), *_shown(change.old)]
         since = f" is not in force any more since {day(change.since)}. It said “"
-        return [title, text(since), *_shown(change.old), _END]
+        return [title, text(since), *_shown(change.old)]
     if change.new is None:
-        dropped = f" v{change.version_now} dropped “"
-        return [*begin, text(dropped), *_shown(change.old), _END]
+        return [*begin, text(f" v{change.version_now} dropped “"), *_shown(change.old)]
     old, new = _focused(clean(change.old), clean(change.new))
     return [
         *begin,
@@ -112,16 +109,14 @@ def told(change: Change) -> list[Element]:
         *_compared(old, new, strike=True),
         text("” by “"),
         *_compared(new, old, bold=True),
-        _END,
+        end_of_quote(cut(new, LONGEST)),
     ]
 
 
-_END: Element = text("”.")
-
-
 def _shown(words: str) -> list[Element]:
+    """Return quoted words with what closes the quote and the sentence."""
     shown = cut(clean(words), LONGEST) if words.strip() else ""
-    return [text(shown)] if shown else []
+    return [*([text(shown)] if shown else []), end_of_quote(shown)]
 
 
 def _compared(words: str, other: str, **style: bool) -> list[Element]:

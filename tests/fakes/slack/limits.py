@@ -40,9 +40,13 @@ MESSAGE_SIZE = 13_200  # measured: characters in all blocks, escaped
 HEADER_WEIGHT = 100  # measured: what each header counts beyond its text
 
 TASK_STATES = ("pending", "in_progress", "complete", "error")
+ALERT_TEXT = 200
 ALERT_LEVELS = ("default", "info", "warning", "error", "success")
 CONFIRM = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
-ONLY_IN_MESSAGES = {"markdown", "table", "context_actions", "task_card", "plan"}
+NOT_IN: dict[Surface, frozenset[str]] = {
+    "view": frozenset({"markdown", "table", "context_actions", "task_card", "plan"}),
+    "message": frozenset({"alert"}),  # slackapi/python-slack-sdk, pull request 1865
+}
 
 
 class Problems:
@@ -175,7 +179,7 @@ def _plan(p: Problems, block: Json, at: str) -> None:
 
 
 def _alert(p: Problems, block: Json, at: str) -> None:
-    p.text(block.get("text"), TEXT, f"{at}/text")
+    p.text(block.get("text"), ALERT_TEXT, f"{at}/text")
     p.one_of(block.get("level", "default"), ALERT_LEVELS, f"{at}/level")
 
 
@@ -257,7 +261,7 @@ def block_problems(blocks: Any, surface: Surface, at: str = "/blocks") -> list[s
 
 def _check_block(p: Problems, block: Any, surface: Surface, at: str) -> None:
     kind = block.get("type") if isinstance(block, dict) else None
-    if kind not in BLOCKS or (surface == "view" and kind in ONLY_IN_MESSAGES):
+    if kind not in BLOCKS or kind in NOT_IN[surface]:
         p.add(f"unsupported type: {kind}", f"{at}/type")
         return
     p.optional(block.get("block_id"), BLOCK_ID, f"{at}/block_id")

@@ -53,8 +53,8 @@ def test_a_correction_tells_old_words_new_words_and_the_new_answer() -> None:
     (message,) = correction([CHANGE], ANSWER)
 
     shown = read(message)
-    assert shown.startswith("This answer has changed.")
-    assert f"On 12 Nov 2026 Returns policy v4 replaced “{OLD}” by “{NEW}”." in shown
+    assert shown.startswith("⚠ This answer has changed.")
+    assert f"On 12 Nov 2026 Returns policy v4 replaced “{OLD}” by “{NEW}”" in shown
     assert shown.index("replaced") < shown.index("New answer:") < shown.index("¹")
     assert {"sources", "human", "feedback"} <= set(actions(message))
     assert message.text.startswith("⚠ This answer has changed.")
@@ -83,23 +83,29 @@ def test_what_changed_within_the_words_is_marked() -> None:
     [
         pytest.param(
             replace(CHANGE, new=None),
-            f"On 12 Nov 2026 Returns policy v4 dropped “{OLD}”.",
+            f"On 12 Nov 2026 Returns policy v4 dropped “{OLD}”",
             id="nothing in its place",
         ),
         pytest.param(
             replace(CHANGE, new=None, version_now=None),
-            f"Returns policy is not in force any more since 12 Nov 2026. It said “{OLD}”.",
+            f"Returns policy is not in force any more since 12 Nov 2026. It said “{OLD}”",
             id="no document",
         ),
         pytest.param(
             replace(CHANGE, new=None, version_now=None, since=None),
-            f"Returns policy no longer says “{OLD}”.",
+            f"Returns policy no longer says “{OLD}”",
             id="a document that may not be read",
         ),
         pytest.param(
             replace(CHANGE, since=None),
-            f"Returns policy v4 replaced “{OLD}” by “{NEW}”.",
+            f"Returns policy v4 replaced “{OLD}” by “{NEW}”",
             id="no date",
+        ),
+        pytest.param(
+            replace(CHANGE, old="Sale items | 14 days", new="Sale items | 30 days"),
+            "On 12 Nov 2026 Returns policy v4 replaced “Sale items | 14 days”"
+            " by “Sale items | 30 days”.",
+            id="words that end no sentence",
         ),
     ],
 )  # fmt: skip
@@ -124,7 +130,7 @@ def test_withdrawn_words_are_told_with_what_to_do_next() -> None:
     (message,) = correction([replace(CHANGE, new=None, version_now=None)], REFUSED)
 
     shown = read(message)
-    assert shown.startswith("What this answer quoted does not hold any more.")
+    assert shown.startswith("⚠ What this answer quoted does not hold any more.")
     assert "New answer" not in shown
     assert "human" in actions(message)
 

@@ -110,6 +110,7 @@ EDGES = [
         "must be one of pending",
     ),
     ("type", [{"type": "divider"}], [{"type": "ruler"}], "unsupported type: ruler"),
+    ("an alert", [section()], [{"type": "alert", "text": mrkdwn(3)}], "unsupported type: alert"),
     ("list", [], {"type": "divider"}, "must provide an array"),
 ]
 
@@ -181,6 +182,10 @@ ASKED: Json = {
 }
 
 
+def alert(length: int) -> Json:
+    return {"type": "alert", "level": "warning", "text": plain(length)}
+
+
 def modal(**parts: Any) -> Json:
     return {"type": "modal", "title": plain(24), "blocks": [section()]} | parts
 
@@ -194,6 +199,7 @@ def modal(**parts: Any) -> Json:
         (modal(callback_id="x" * 256), "[json-pointer:/view/callback_id]"),
         (modal(blocks=[section()] * 101), "no more than 100 items"),
         (modal(blocks=[{"type": "markdown", "text": "a"}]), "unsupported type: markdown"),
+        (modal(blocks=[alert(201)]), "less than 201 characters"),
         (modal(type="window"), "must be one of modal, home"),
         (modal(blocks=[ASKED]), "must define `submit`"),
         ("view", "must provide an object"),
@@ -202,6 +208,7 @@ def modal(**parts: Any) -> Json:
 def test_a_broken_view_is_refused(view: Any, problem: str) -> None:
     """Views are refused as invalid arguments, with the place of the problem."""
     checks.check_view(modal(blocks=[section()] * 100))
+    checks.check_view(modal(blocks=[alert(200)]))
     with pytest.raises(SlackError, match="invalid_arguments") as refused:
         checks.check_view(view)
     assert problem in " ".join(refused.value.problems)
