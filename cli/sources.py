@@ -184,14 +184,14 @@ def show(name: str, as_json: bool) -> None:
         source = find_source(runtime.engine, runtime.workspace_id, name)
         failures = item_failures(runtime.engine, source.id)
     if as_json:
-        told = [{"item": item.key, "reason": item.failure} for item in failures]
+        told = [{"item": item.key, "reason": item.reason} for item in failures]
         print_json({**to_json(source), "failed_items": told})
         return
     click.echo(source_line(source))
     for label, value in details(source):
         click.echo(f"  {label:<10} {value}")
     for item in failures:
-        click.echo(f"  ✗ {printable(item.key)}: {printable(item.failure or '')}")
+        click.echo(f"  ✗ {printable(item.key)}: {printable(item.reason or '')}")
 
 
 @sources.command("sync")

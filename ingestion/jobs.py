@@ -124,7 +124,13 @@ def _tell_source(
     source_id, item = job.payload.get("source_id"), job.payload.get("item")
     if source_id is not None and item is not None:
         item_ended(
-            engine, source_id, item, document_id=document_id, failure=failure, lasting=lasting
+            engine,
+            source_id,
+            item,
+            job.id,
+            document_id=document_id,
+            failure=failure,
+            lasting=lasting,
         )
 
 

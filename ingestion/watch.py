@@ -110,13 +110,14 @@ def look(
 ) -> Look:
     """Look at a source once and submit a job for each new or changed item.
 
-    A file that was refused is not read again until it changes, unless to `retry`.
+    A file that was refused is not read again until it changes, unless to `retry`. One whose job
+    was cut short is, until that happened three times in a row.
     Raises SourceError where the place as a whole cannot be read, EmptiedSourceError where it
     held documents and now holds nothing, unless `accept_empty`. Then nothing counts as gone.
     """
     known = known_items(engine, source.id)
     seen = {
-        key: Seen(None if retry and item.failure else item.fingerprint, item.sha256)
+        key: Seen(None if _again(item, asked=retry) else item.fingerprint, item.sha256)
         for key, item in known.items()
     }
     looked = Look()
@@ -157,15 +158,24 @@ def _take(
         save_fingerprint(engine, source.id, found.key, found.fingerprint)
     else:
         sha256 = hashlib.sha256(found.data).hexdigest()
-        again = retry and known is not None and known.failure is not None
-        if known is not None and known.sha256 == sha256 and not again:
+        same = known is not None and known.sha256 == sha256
+        if known is not None and same and not _again(known, asked=retry):
             looked.unchanged += 1
             save_fingerprint(engine, source.id, found.key, found.fingerprint)
         else:
-            looked.jobs.append(_submit(engine, source, found, sha256))
+            again = known is not None and same and known.cut_short
+            looked.jobs.append(_submit(engine, source, found, sha256, again=again))
 
 
-def _submit(engine: Engine, source: Source, item: Item, sha256: str) -> int:
+def _again(item: KnownItem, *, asked: bool) -> bool:
+    """Whether an item is read again even if it did not change.
+
+    Of one that was refused that is for a person to ask; one that was cut short has no verdict.
+    """
+    return item.failure is not None and (asked or (item.cut_short and not item.given_up))
+
+
+def _submit(engine: Engine, source: Source, item: Item, sha256: str, *, again: bool) -> int:
     """Keep an item's file with its job, and how the item stands, in one transaction.
 
     Who may read it is the source's to say when the job is done.
@@ -174,18 +184,21 @@ def _submit(engine: Engine, source: Source, item: Item, sha256: str) -> int:
     file = File(name, media_type(name), item.data)
     sender = Sender(author=f"source {source.name}", source_id=source.id, item=item.key)
     with engine.begin() as connection:
-        save_item(
-            connection,
-            source.id,
-            item.key,
-            fingerprint=item.fingerprint,
-            sha256=sha256,
-            link=item.link,
-        )
-        return submit_with(
+        job_id = submit_with(
             connection,
             source.workspace_id,
             file,
             given=Given(link=item.link),
             sender=sender,
         )
+        save_item(
+            connection,
+            source.id,
+            item.key,
+            job_id=job_id,
+            fingerprint=item.fingerprint,
+            sha256=sha256,
+            link=item.link,
+            again=again,
+        )
+    return job_id

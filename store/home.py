@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 from store.access import KNOWLEDGE_ADMIN, Access
 from store.answers import Outcome
 from store.search import PERMITTED, permitted
+from store.source_items import FAILURES
 
 QUESTIONS = 5  # of one's own
 UPLOADS = 5
@@ -90,8 +91,7 @@ WITH readable AS ({READABLE})
 SELECT s.id, s.name, s.kind <> 'upload' AS watched, s.state = 'paused' AS paused,
        (SELECT count(*) FROM readable r WHERE r.source_id = s.id) AS documents,
        s.checked_at, s.failure, p.every,
-       (SELECT count(*) FROM source_items i
-        WHERE i.source_id = s.id AND i.failure IS NOT NULL) AS failures
+       {FAILURES} AS failures
 FROM sources s
 LEFT JOIN schedules p ON p.workspace_id = s.workspace_id AND p.kind = 'sync_source'
     AND p.key = s.id::text

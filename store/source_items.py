@@ -8,16 +8,49 @@ from sqlalchemy import Connection, Engine, text
 from store.audit import record
 from store.rechecks import recheck_quotes_of
 
+MAX_TRIES = 3  # jobs in a row that may be cut short over the same bytes
+
+FAILURES = """
+    (SELECT count(*) FROM source_items i
+     LEFT JOIN jobs j ON j.id = i.job_id AND j.state = 'failed'
+     WHERE i.source_id = s.id AND (i.failure IS NOT NULL OR j.id IS NOT NULL))
+"""
+"""How many items of the source `s` are not read."""
+
 
 @dataclass(frozen=True)
 class KnownItem:
-    """What is kept of an item: how to tell whether it changed, and what it became."""
+    """What is kept of an item: how to tell whether it changed, and what it became.
+
+    `failure` is why it was not read. If its job was `cut_short`, that says nothing of its file:
+    the worker was killed, interrupted or out of time. `tries` counts the jobs over the same
+    bytes, the last included, of which all before were cut short.
+    """
 
     key: str
     fingerprint: str | None
     sha256: str | None
     document_id: int | None
     failure: str | None
+    cut_short: bool
+    tries: int
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it was cut short so often that looks leave it until it changes."""
+        return self.cut_short and self.tries >= MAX_TRIES
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was not read as a person reads it, with what comes next if it was cut short."""
+        if self.given_up:
+            return (
+                f"{self.failure} Its last {self.tries} jobs ended early, so it is read again only"
+                " when it changes or when you ask: footnote sources sync, or Look again in Slack."
+            )
+        if self.cut_short:
+            return f"{self.failure} It is read again at the next look."
+        return self.failure
 
 
 def known_items(engine: Engine, source_id: int) -> dict[str, KnownItem]:
@@ -25,8 +58,12 @@ def known_items(engine: Engine, source_id: int) -> dict[str, KnownItem]:
     with engine.connect() as connection:
         rows = connection.execute(
             text(
-                "SELECT key, fingerprint, sha256, document_id, failure FROM source_items"
-                " WHERE source_id = :id ORDER BY key"
+                "SELECT i.key, i.fingerprint, i.sha256, i.document_id,"
+                " coalesce(i.failure, j.error) AS failure,"
+                " i.failure IS NULL AND j.id IS NOT NULL AS cut_short, i.tries"
+                " FROM source_items i"
+                " LEFT JOIN jobs j ON j.id = i.job_id AND j.state = 'failed'"
+                " WHERE i.source_id = :id ORDER BY i.key"
             ),
             {"id": source_id},
         )
@@ -38,24 +75,34 @@ def save_item(
     source_id: int,
     key: str,
     *,
+    job_id: int,
     fingerprint: str | None,
     sha256: str,
     link: str | None,
+    again: bool = False,
 ) -> None:
-    """Write down how an item stands now; what it failed of before is past."""
+    """Write down how an item stands now, and the job that reads it.
+
+    What it failed of before is past; `again` says that the job before was cut short over the
+    same bytes.
+    """
     connection.execute(
         text(
-            "INSERT INTO source_items (source_id, key, fingerprint, sha256, link)"
-            " VALUES (:source_id, :key, :fingerprint, :sha256, :link)"
-            " ON CONFLICT (source_id, key) DO UPDATE SET fingerprint = excluded.fingerprint,"
-            " sha256 = excluded.sha256, link = excluded.link, failure = NULL, checked_at = now()"
+            "INSERT INTO source_items (source_id, key, job_id, fingerprint, sha256, link)"
+            " VALUES (:source_id, :key, :job_id, :fingerprint, :sha256, :link)"
+            " ON CONFLICT (source_id, key) DO UPDATE SET job_id = excluded.job_id,"
+            " fingerprint = excluded.fingerprint, sha256 = excluded.sha256,"
+            " link = excluded.link, failure = NULL, checked_at = now(),"
+            " tries = CASE WHEN :again THEN source_items.tries + 1 ELSE 1 END"
         ),
         {
             "source_id": source_id,
             "key": key,
+            "job_id": job_id,
             "fingerprint": fingerprint,
             "sha256": sha256,
             "link": link,
+            "again": again,
         },
     )
 
@@ -90,40 +137,47 @@ def item_ended(
     engine: Engine,
     source_id: int,
     key: str,
+    job_id: int,
     *,
     document_id: int | None = None,
     failure: str | None = None,
     lasting: bool = False,
 ) -> None:
-    """Write down what became of an item's file: its document, or why it was refused.
+    """Write down what became of an item's file by a job: its document, or why it was refused.
 
     A `lasting` refusal is the file's own and holds until it changes; after another the file is
-    read again at the next look.
+    read again at the next look. Whether the item is read is for its latest job to say: an older
+    one, late, neither refuses it nor takes a refusal back.
     A document that the item was before is withdrawn, and so is one whose item has vanished
     meanwhile; a refused file leaves the document as it was.
     """
     with engine.begin() as connection:
         before = connection.execute(
             text(
-                "SELECT i.document_id, s.name FROM source_items i"
-                " JOIN sources s ON s.id = i.source_id"
-                " WHERE i.source_id = :source_id AND i.key = :key FOR UPDATE OF i"
+                "SELECT document_id, coalesce(job_id, :job_id) = :job_id AS latest"
+                " FROM source_items WHERE source_id = :source_id AND key = :key FOR UPDATE"
             ),
-            {"source_id": source_id, "key": key},
+            {"source_id": source_id, "key": key, "job_id": job_id},
         ).one_or_none()
         if failure is None:
             stale = document_id if before is None else before.document_id
             if before is not None:
                 connection.execute(
                     text(
-                        "UPDATE source_items SET document_id = :document_id, failure = NULL"
+                        "UPDATE source_items SET document_id = :document_id,"
+                        " failure = CASE WHEN :latest THEN NULL ELSE failure END"
                         " WHERE source_id = :source_id AND key = :key"
                     ),
-                    {"source_id": source_id, "key": key, "document_id": document_id},
+                    {
+                        "source_id": source_id,
+                        "key": key,
+                        "document_id": document_id,
+                        "latest": before.latest,
+                    },
                 )
             if stale is not None and (before is None or stale != document_id):
                 _withdraw(connection, source_id, [stale])
-        elif before is not None:
+        elif before is not None and before.latest:
             connection.execute(
                 text(
                     "UPDATE source_items SET failure = :failure,"

@@ -13,6 +13,7 @@ from store.audit import record
 from store.publish import ensure_uploads
 from store.rechecks import recheck_quotes_of
 from store.schedules import enable_schedule, remove_schedule, set_schedule
+from store.source_items import FAILURES
 
 SYNC_SOURCE = "sync_source"  # the kind of the jobs and schedules of sources
 
@@ -70,8 +71,7 @@ SELECT = f"""
            (SELECT count(DISTINCT i.document_id) FROM source_items i JOIN documents d
             ON d.id = i.document_id WHERE i.source_id = s.id AND d.deleted_at IS NULL)
                AS documents,
-           (SELECT count(*) FROM source_items i WHERE i.source_id = s.id
-            AND i.failure IS NOT NULL) AS failures
+           {FAILURES} AS failures
     FROM sources s
     LEFT JOIN schedules p ON p.workspace_id = s.workspace_id AND p.kind = '{SYNC_SOURCE}'
         AND p.key = s.id::text

@@ -189,7 +189,7 @@ class SourceDetailsShape(SourceShape):
     @classmethod
     def with_items(cls, source: Source, failed: Sequence[KnownItem]) -> Self:
         """Return what is told of a source and its failures."""
-        items = [FailedItemShape(item=item.key, reason=item.failure) for item in failed]
+        items = [FailedItemShape(item=item.key, reason=item.reason) for item in failed]
         return cls(**_told(source), failed_items=items)
 
 

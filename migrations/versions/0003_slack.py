@@ -380,9 +380,26 @@ def upgrade() -> None:
         "feedback",
         "reason IN ('wrong_fact', 'wrong_source', 'outdated', 'tone', 'incomplete', 'other')",
     )
+    op.add_column("source_items", sa.Column("job_id", sa.BigInteger(), nullable=True))
+    op.add_column(
+        "source_items", sa.Column("tries", sa.Integer(), server_default="1", nullable=False)
+    )
+    op.create_foreign_key(
+        op.f("fk_source_items_job_id"),
+        "source_items",
+        "jobs",
+        ["job_id"],
+        ["id"],
+        ondelete="SET NULL",
+    )
+    op.create_index(op.f("ix_source_items_job_id"), "source_items", ["job_id"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_source_items_job_id"), table_name="source_items")
+    op.drop_constraint(op.f("fk_source_items_job_id"), "source_items", type_="foreignkey")
+    op.drop_column("source_items", "tries")
+    op.drop_column("source_items", "job_id")
     op.drop_constraint(op.f("ck_feedback_reason"), "feedback", type_="check")
     op.drop_column("feedback", "updated_at")
     op.drop_column("feedback", "better")

@@ -65,6 +65,9 @@ source_items = Table(
     Column("link", Text),
     Column("document_id", BigInteger, ForeignKey("documents.id", ondelete="SET NULL"), index=True),
     Column("failure", Text),  # why it is not, or no longer, read
+    # The latest that reads it. One that failed and left no failure here was cut short.
+    Column("job_id", BigInteger, ForeignKey("jobs.id", ondelete="SET NULL"), index=True),
+    Column("tries", Integer, nullable=False, server_default="1"),  # jobs in a row, same bytes
     Column("checked_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 

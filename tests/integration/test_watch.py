@@ -1,21 +1,28 @@
 """Looking at a source: what changed is indexed, what is gone withdrawn, what failed is told."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from sqlalchemy import Engine
 
 from core.errors import FootnoteError
+from ingestion.errors import BinaryFileError
 from ingestion.ingest import Ingester
 from ingestion.jobs import run_file_job
 from ingestion.sources import Failure, Found, Item, Seen, SourceError, Unchanged
 from ingestion.watch import EmptiedSourceError, look, run_sync_job, submit_sync
+from retrieval.embeddings import Vectors
 from store.access import OPERATOR_ACCESS, Access
 from store.audit import read_audit
-from store.jobs import find_job
+from store.home import source_health
+from store.jobs import MAX_ATTEMPTS, claim, find_job, sweep
+from store.leases import TooLongError
 from store.search import versions_in_force
-from store.source_items import item_failures
+from store.source_items import MAX_TRIES, item_failures
 from store.sources import (
     NewSource,
     Source,
@@ -184,6 +191,150 @@ def test_items_that_fail_keep_what_they_were(ingester: Ingester, source: Source)
     assert sync(ingester, source, shelf)["changed"] == 2
     assert item_failures(ingester.engine, source.id) == []
     assert in_force(ingester)["handbook/map.md"] == "South is up."
+
+
+# --- jobs that end without a verdict on their file -----------------------------------------
+
+
+def kill(engine: Engine, job_id: int) -> None:
+    """End a job as the sweeper does after its worker was killed three times."""
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        assert claim(engine, job_id, f"gone:{attempt}", 0) is not None
+        sweep(engine)
+    job = find_job(engine, job_id)
+    assert job is not None
+    assert job.state == "failed"
+
+
+def failures(ingester: Ingester, source: Source) -> dict[str, str | None]:
+    """Return why items are not read, by key; the counts that people see agree."""
+    told = {item.key: item.reason for item in item_failures(ingester.engine, source.id)}
+    found = find_source(ingester.engine, ingester.workspace_id, source.name)
+    health = source_health(ingester.engine, ingester.workspace_id, OPERATOR_ACCESS)
+    counts = {one.failures for one in health if one.id == source.id}
+    assert {found.failures} == counts == {len(told)}
+    return told
+
+
+def test_a_file_whose_workers_were_killed_is_told_and_read_again(
+    ingester: Ingester, source: Source
+) -> None:
+    """It counts as not read, and the next look reads it although it did not change."""
+    shelf = Shelf({"pay.md": "Monthly.", "leave.md": "Ten days."})
+    sync(ingester, source, shelf)
+    shelf.files["pay.md"] = "Weekly, from now on."
+    (job_id,) = look(ingester.engine, source, shelf).jobs
+    assert failures(ingester, source) == {}  # it waits for its worker
+    assert look(ingester.engine, source, shelf).unchanged == 2
+    kill(ingester.engine, job_id)
+    assert failures(ingester, source) == {
+        "pay.md": "The process that ran this was ended three times."
+        " It is read again at the next look."
+    }
+    assert in_force(ingester)["handbook/pay.md"] == "Monthly."
+
+    shelf.read.clear()
+    found = sync(ingester, source, shelf)
+    assert (found["changed"], found["unchanged"], shelf.read) == (1, 1, ["pay.md"])
+    assert in_force(ingester)["handbook/pay.md"] == "Weekly, from now on."
+    assert failures(ingester, source) == {}
+    assert sync(ingester, source, shelf)["unchanged"] == 2
+    assert shelf.read == ["pay.md"]
+
+
+@dataclass
+class Ending:
+    """An embedder during whose work something ends the job."""
+
+    by: BaseException
+    model: str = "all-MiniLM-L6-v2"
+    dimensions: int = 384
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Be ended."""
+        raise self.by
+
+
+@pytest.mark.parametrize(
+    ("by", "raised", "words"),
+    [
+        (KeyboardInterrupt(), KeyboardInterrupt, "handbook/pay.md was interrupted."),
+        (SoftTimeLimitExceeded(), TooLongError, "handbook/pay.md took too long; send it in"),
+    ],
+    ids=["Ctrl-C", "time limit"],
+)
+def test_a_file_that_was_called_off_is_told_and_read_again(
+    by: BaseException,
+    raised: type[BaseException],
+    words: str,
+    ingester: Ingester,
+    source: Source,
+) -> None:
+    """Neither an interruption nor the limit of time says that the file cannot be read."""
+    shelf = Shelf({"pay.md": "Monthly."})
+    (job_id,) = look(ingester.engine, source, shelf).jobs
+    with pytest.raises(raised):
+        run_file_job(Ingester(ingester.engine, ingester.workspace_id, Ending(by)), job_id)
+    told = str(failures(ingester, source)["pay.md"])
+    assert told.startswith(words)
+    assert told.endswith("It is read again at the next look.")
+    assert sync(ingester, source, shelf)["changed"] == 1
+    assert in_force(ingester) == {"handbook/pay.md": "Monthly."}
+
+
+def test_a_file_that_always_kills_is_left_until_it_changes_or_somebody_asks(
+    ingester: Ingester, source: Source
+) -> None:
+    """Three looks in a row read it, once each; the fourth leaves it and the source says so."""
+    engine = ingester.engine
+    shelf = Shelf({"pay.md": "Monthly.", "leave.md": "Ten days."})
+    for _ in range(MAX_TRIES):
+        jobs = look(engine, source, shelf).jobs
+        run_file_job(ingester, jobs[1])  # what else changes goes on
+        kill(engine, jobs[0])
+        shelf.files["leave.md"] += " More."
+    assert failures(ingester, source) == {
+        "pay.md": "The process that ran this was ended three times. Its last 3 jobs ended early,"
+        " so it is read again only when it changes or when you ask: footnote sources sync, or"
+        " Look again in Slack."
+    }
+    shelf.read.clear()
+    sync(ingester, source, shelf)
+    assert shelf.read == ["leave.md"]
+
+    (job_id,) = look(engine, source, shelf, retry=True).jobs
+    kill(engine, job_id)
+    assert "Its last 4 jobs ended early" in str(failures(ingester, source)["pay.md"])
+    assert look(engine, source, shelf).jobs == []
+
+    shelf.files["pay.md"] = "Weekly, from now on."
+    (job_id,) = look(engine, source, shelf).jobs
+    kill(engine, job_id)
+    assert str(failures(ingester, source)["pay.md"]).endswith("at the next look.")
+    assert sync(ingester, source, shelf)["changed"] == 1
+    assert in_force(ingester)["handbook/pay.md"] == "Weekly, from now on."
+    assert failures(ingester, source) == {}
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_only_the_newest_file_says_whether_an_item_is_read(
+    newest_first: bool, ingester: Ingester, source: Source
+) -> None:
+    """Jobs of one item may be done in any order: an older file's verdict is not the item's."""
+    program, policy = "\x7fELF\x00 is no policy at all", "Monthly."
+    shelf = Shelf({"pay.md": program, "leave.md": policy})
+    jobs = dict(zip(shelf.files, look(ingester.engine, source, shelf).jobs, strict=True))
+    shelf.files = {"pay.md": policy + " Always.", "leave.md": program + " either"}
+    newer = dict(zip(shelf.files, look(ingester.engine, source, shelf).jobs, strict=True))
+    for one in (newer, jobs) if newest_first else (jobs, newer):
+        for job_id in one.values():
+            with suppress(BinaryFileError):
+                run_file_job(ingester, job_id)
+    assert list(failures(ingester, source)) == ["leave.md"]
+    assert in_force(ingester)["handbook/pay.md"] == "Monthly. Always."
+    shelf.read.clear()
+    assert sync(ingester, source, shelf)["unchanged"] == 2
+    assert shelf.read == []  # a refusal holds
 
 
 def test_a_file_that_becomes_another_document_leaves_no_old_one(
