@@ -28,6 +28,10 @@ GREETING = re.compile(
     re.IGNORECASE,
 )
 FAREWELL = re.compile(r"^(?:bye|goodbye|see you|good night|have a (?:nice|good))\b", re.IGNORECASE)
+THANKED = re.compile(
+    r"\b(?:many )?(?:thanks|thank you|thx|cheers)(?: (?:a lot|so much|very much|again))?\b",
+    re.IGNORECASE,
+)
 EMOJI = re.compile(r":[\w+'-]+:")  # as Slack writes them
 WORD = re.compile(r"[^\W_]+")
 REMARKS = frozenset(
@@ -118,6 +122,8 @@ def small_talk_kind(message: str) -> str:
         return "farewell"
     if is_remark(stripped):
         return "wordless" if "?" in stripped else "remark"
+    if THANKED.search(stripped) and is_remark(THANKED.sub(" ", stripped)):
+        return "thanks"
     return "other"
 
 

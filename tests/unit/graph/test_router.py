@@ -73,6 +73,8 @@ def test_within_a_conversation_likeness_does_not_decide(router: Router) -> None:
         ("Got it!", "remark"),
         ("that's great", "remark"),
         ("no thanks", "remark"),
+        ("Got it, thanks a lot :pray:", "thanks"),
+        ("got it, thanks for the shoes", "other"),
         ("???", "wordless"),
         ("Who are you?", "other"),
         ("good shoes", "other"),
