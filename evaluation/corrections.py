@@ -230,13 +230,12 @@ def _is_missed(agent: Agent, asked: Asked, broken: tuple[str, ...]) -> bool:
 
 
 def _is_nearly_in(quote: str, text: str) -> bool:
-    if quote in text:
-        return True
-    starts = range(max(1, len(text) - len(quote) + FEW_LETTERS + 1))
-    return any(
-        Levenshtein.distance(quote, text[start : start + len(quote)], score_cutoff=FEW_LETTERS)
-        <= FEW_LETTERS
-        for start in starts
+    """Whether a text holds a quote but for a few letters more, fewer, or others."""
+    return quote in text or any(
+        Levenshtein.distance(quote, text[start:end], score_cutoff=FEW_LETTERS) <= FEW_LETTERS
+        for start in range(len(text))
+        for end in range(start + len(quote) - FEW_LETTERS, start + len(quote) + FEW_LETTERS + 1)
+        if end <= len(text)
     )
 
 

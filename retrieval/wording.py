@@ -1,7 +1,7 @@
 """Whether two wordings say the same, and where a version says now what another said then.
 
 "The same" is narrow on purpose: the same words in the same order, in other typography, with
-other punctuation where no negation is near, with numbers in words or digits, contracted or not,
+other punctuation but behind a negation, with numbers in words or digits, contracted or not,
 or with a slip of the keyboard put right. Whatever else differs counts as another wording, even
 where a person would take it for the same. English only.
 """
@@ -25,7 +25,6 @@ LONGEST_RUN = 3  # sentences that one sentence may have become
 ALIKE_ONE_FOR_ONE = 25.0  # one sentence stands where one stood: there is little doubt
 ALIKE_IN_PLACE = 40.0  # among several that stand where several stood
 ALIKE_ELSEWHERE = 65.0  # a new sentence anywhere
-NEAR_PUNCTUATION = 2  # words around a comma or colon among which a negation gives it weight
 LEAST_SENTENCE = 5  # words, from which they say something wherever they stand
 LEAST_ROW = 3  # the same of a table's row
 SLACK = 1_000  # characters that may have come between the parts of a quote
@@ -308,15 +307,14 @@ def _is_doubled(short: str, long: str) -> bool:
 def _only_punctuation(
     old: Sequence[str], i: int, j: int, new: Sequence[str], k: int, m: int
 ) -> bool:
-    """Whether signs alone differ, and no negation stands where they could turn its sense."""
+    """Whether signs alone differ, and not behind a negation: "No, refunds are paid."."""
     if any(_is_word(token) for token in (*old[i:j], *new[k:m])):
         return False
     if m >= len(new) and j >= len(old):
         return True  # the end of the sentence
     if not {*old[i:j], *new[k:m]} <= set(",;:.()[]*_!"):
         return False
-    near = " ".join((*old[max(0, i - NEAR_PUNCTUATION) : j + NEAR_PUNCTUATION],))
-    return NEGATION.search(near) is None and "yes" not in near.split()
+    return i == 0 or (NEGATION.fullmatch(old[i - 1]) is None and old[i - 1] != "yes")
 
 
 def _binding(text: str) -> Counter[str]:

@@ -29,6 +29,7 @@ SALE = "Items bought in a sale can be returned within 14 days of delivery."
         pytest.param("It is refered to us.", "It is referred to us.", id="a doubled letter"),
         pytest.param("Log in by e-mail.", "Login by email.", id="words that are joined"),
         pytest.param("Badges, keys and cards.", "Badges, keys, and cards.", id="a comma"),
+        pytest.param("Unless told not to or so.", "Unless told not to, or so.", id="another"),
     ],
 )  # fmt: skip
 def test_how_words_are_written_does_not_count(old: str, new: str) -> None:
