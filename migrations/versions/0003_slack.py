@@ -320,6 +320,13 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('waiting', 'posting')"),
     )
+    op.create_index(
+        "ix_posts_in_order",
+        "posts",
+        ["workspace_id", "channel", "id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('waiting', 'posting')"),
+    )
     op.create_index("ix_posts_place", "posts", ["workspace_id", "channel", "ts"], unique=False)
     op.add_column("answers", sa.Column("user_id", sa.Text(), nullable=True))
     op.add_column(
@@ -419,6 +426,11 @@ def downgrade() -> None:
     op.drop_column("answers", "asker")
     op.drop_column("answers", "user_id")
     op.drop_index("ix_posts_place", table_name="posts")
+    op.drop_index(
+        "ix_posts_in_order",
+        table_name="posts",
+        postgresql_where=sa.text("state IN ('waiting', 'posting')"),
+    )
     op.drop_index(
         "ix_posts_open",
         table_name="posts",

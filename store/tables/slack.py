@@ -143,6 +143,13 @@ posts = Table(
     one_of("kind", "reply", "apology", "correction", "escalation", "notice", "shared"),
     one_of("state", "waiting", "posting", "posted", "failed", "withdrawn"),
     Index("ix_posts_open", "id", postgresql_where=text("state IN ('waiting', 'posting')")),
+    Index(
+        "ix_posts_in_order",
+        "workspace_id",
+        "channel",
+        "id",
+        postgresql_where=text("state IN ('waiting', 'posting')"),
+    ),
     Index("ix_posts_place", "workspace_id", "channel", "ts"),
 )
 
