@@ -55,10 +55,10 @@ class Acceptor:
 
     def keep(self, incoming: Incoming) -> bool:
         """Keep a message; False where that is impossible now, so that Slack sends it again."""
-        workspace = self._workspaces.of_team(incoming.team)
-        if workspace is None:  # uninstalled meanwhile: nobody to answer as
-            return True
         try:
+            workspace = self._workspaces.of_team(incoming.team)
+            if workspace is None:  # uninstalled meanwhile: nobody to answer as
+                return True
             kept = self._accepted(workspace, incoming)
         except SQLAlchemyError as error:
             log.error("event not kept", error=type(error).__name__)  # noqa: TRY400 - no values

@@ -92,6 +92,8 @@ class Workers:
                     continue
             except SQLAlchemyError as error:
                 log.warning("events wait", error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - the boundary of this thread
+                note_failure("worker failed", error)
             self._bell.wait(heard, every)
 
     def _work(self, event: Event) -> None:
@@ -107,7 +109,7 @@ class Workers:
                 self._handler.handle(workspace, event)
         except SQLAlchemyError:
             raise
-        except Exception as error:  # noqa: BLE001 - the boundary of this thread
+        except Exception as error:  # noqa: BLE001 - the boundary of an event
             went_wrong(workspace, event, self._handler, error)
         finally:
             with self._lock:
@@ -125,13 +127,20 @@ class Workers:
                     self._extend()
                     extended = time.monotonic()
                 for event in overdue_events(self._engine, self._deadline, self._workspaces.only):
-                    workspace = self._workspaces.of_id(event.workspace_id)
-                    if workspace is not None:
-                        too_late(workspace, event, self._handler)
+                    self._apologise(event)
             except SQLAlchemyError as error:
                 log.warning("watch waits", error=type(error).__name__)
             except Exception as error:  # noqa: BLE001 - the boundary of this thread
                 note_failure("watch failed", error)
+
+    def _apologise(self, event: Event) -> None:
+        """Tell that an event was not answered in time; one that fails keeps no other waiting."""
+        try:
+            workspace = self._workspaces.of_id(event.workspace_id)
+            if workspace is not None:
+                too_late(workspace, event, self._handler)
+        except Exception as error:  # noqa: BLE001 - the boundary of an event
+            note_failure("apology failed", error, event_id=event.id)
 
     def _extend(self) -> None:
         with self._lock:
