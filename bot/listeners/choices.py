@@ -1,7 +1,6 @@
 """Choices: a clarifying answer names what may be meant; pressing one asks for it."""
 
 import json
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +30,7 @@ def choose(workspace: Workspace, body: Body) -> None:
     incoming = Incoming(
         team=workspace.team,
         channel=channel,
-        ts=f"{time.time():.6f}",
+        ts=str(pressed(body)["action_ts"]),  # Slack's time, the same if it is delivered again
         user=actor(body),
         text=f"{answer.question} ({answer.choices[number]})",
         event_id="",
