@@ -33,6 +33,7 @@ from store.corrections import (
     pending_corrections,
 )
 from store.posts import (
+    ONLY_CHANGED,
     NewPost,
     Post,
     add_post,
@@ -254,7 +255,8 @@ def _write(
     if not write_posts(connection, workspace.id, messages, post):
         return False
     for standing in target.standing:
-        say_instead(connection, standing.id, superseded(standing.message, datetime.now(UTC)))
+        marked = superseded(standing.message, datetime.now(UTC)) | ONLY_CHANGED
+        say_instead(connection, standing.id, marked)
     return True
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from slack_sdk.errors import SlackApiError
 from sqlalchemy import Connection
 
 from bot.blocks import Block
@@ -51,6 +50,7 @@ from store.channels import ChannelSettings, channel_settings
 from store.cited import checked_at
 from store.events import (
     Event,
+    answers_to,
     end_event,
     forget_message,
     has_addressed,
@@ -59,12 +59,15 @@ from store.events import (
 from store.posts import (
     NewPost,
     Post,
+    PostKind,
     leave_to_poster,
     mark_posted,
+    post_with_key,
     posts_of_message,
+    posts_telling_of,
     say_in_stream,
     say_instead,
-    withdraw_posts,
+    take_back_posts,
 )
 from store.search import count_in_force
 
@@ -90,7 +93,6 @@ ASKING = re.compile(
     r"|does|did|is|are|was|were|will|would|should|shall|has|have|must|am)\b",
     re.IGNORECASE,
 )
-NEVER_THERE = frozenset({"message_not_found", "channel_not_found", "cant_delete_message"})
 
 log = logger(__name__)
 
@@ -111,7 +113,7 @@ class Handler:
     def handle(self, workspace: Workspace, event: Event) -> None:
         """Do what an event asks for, and end it."""
         if event.kind == "deletion":
-            self._withdraw(workspace, event)
+            self._withdraw(workspace, event, self.owner)
             return
         incoming = incoming_of(event)
         if event.changed:  # what waits behind it counts instead
@@ -143,14 +145,15 @@ class Handler:
 
     def apologise(self, workspace: Workspace, event: Event, reference: str) -> None:
         """Reply with a reference, whoever works on the event, unless it ended meanwhile."""
+        if event.kind == "deletion":  # what waited too long is done all the same
+            self._withdraw(workspace, event, None)
+            return
         incoming = incoming_of(event)
+        private = private_of(incoming, self._settings(workspace, event.channel))
         with workspace.engine.begin() as connection:
             if not end_event(connection, event.id, "error"):
                 return
-            if event.kind == "deletion":
-                return
             messages = render_failure(reference)
-            private = private_of(incoming)
             self._write(connection, workspace, event, incoming, private, messages, late=True)
         workspace.wake()
 
@@ -172,7 +175,7 @@ class Handler:
             return "problem", plain(incoming.problem)
         if LEAVE.fullmatch(incoming.text) and not incoming.command:
             return self._left(workspace, event, incoming)
-        if not incoming.text and not incoming.files:
+        if not incoming.text and (event.kind == "edit" or not incoming.files):
             return "help", plain(HELP)
         again = event.attempts > 1  # it was counted by whoever took it up before
         limit = None if again else over_limit(workspace, incoming.user)
@@ -242,8 +245,7 @@ class Handler:
         try:
             if event.kind == "edit":
                 with workspace.engine.begin() as connection:
-                    take_back(connection, workspace, event.message_key)
-                    forget_message(connection, workspace.id, event.message_key)
+                    self._forget(connection, workspace, event, ("correction",))
             question = Question(
                 text=incoming.text,
                 conversation=incoming.conversation,
@@ -279,15 +281,17 @@ class Handler:
                 self._write(connection, workspace, event, incoming, private, messages, answer.id)
             else:
                 first, *rest = messages
-                words = as_json(first)
                 say_in_stream(
-                    connection, stream.post_id, words, answer.id, self.owner, STREAM_LEASE
+                    connection, stream.post_id, as_json(first), answer.id, self.owner, STREAM_LEASE
                 )
                 self._write_more(connection, workspace, event, rest, answer.id)
-        if stream is not None and living is not None:
+        if stream is None or living is None:
+            workspace.wake()
+        else:
             below = render_below(answer, **shown) if len(messages) == 1 else None
-            self._finish_stream(workspace, event, living, stream.post_id, answer, below)
-        workspace.wake()
+            self._finish_stream(
+                workspace, event, living, stream.post_id, answer, below, as_json(messages[0])
+            )
 
     @staticmethod
     def _handed(
@@ -353,19 +357,22 @@ class Handler:
         post_id: int,
         answer: Answer,
         below: Sequence[Block] | None,
+        said: dict[str, Any],
     ) -> None:
         """End the stream with the answer; where that fails the poster shows it whole.
 
-        `below` stands under its words; None where the answer is more than one message.
+        `below` stands under its words; None where the answer is more than one message. `said` is
+        what its post says: if that is something else by the end, the poster changes it.
         """
         words = render_markdown_stream(answer)
         fits = below is not None and fits_stream(words, below)
         written = fits and living.write(pieces_of(words), below or (), reply_key(event))
         with workspace.engine.begin() as connection:
             if written:
-                mark_posted(connection, post_id, None)
+                mark_posted(connection, post_id, None, said)
             else:
-                leave_to_poster(connection, post_id)
+                leave_to_poster(connection, post_id, self.owner)
+        workspace.wake()
 
     # --- writing ----------------------------------------------------------------------------
 
@@ -383,9 +390,13 @@ class Handler:
         with workspace.engine.begin() as connection:
             if not end_event(connection, event.id, outcome, owner=self.owner):
                 return
+            if event.kind == "edit":  # what it said before is not asked any more
+                self._forget(connection, workspace, event, ("correction",))
             if messages:
                 self._write(connection, workspace, event, incoming, private, messages)
             else:
+                posts = posts_of_message(connection, workspace.id, event.message_key)
+                take_back_posts(connection, [post.id for post in posts])
                 forget_message(connection, workspace.id, event.message_key)
         workspace.wake()
 
@@ -412,28 +423,32 @@ class Handler:
         fresh = event.kind == "question" and event.attempts == 1 and not late
         before = [] if fresh else posts_of_message(connection, workspace.id, event.message_key)
         standing = [post for post in before if post.user_id is None and post.reply_url is None]
-        if standing and (event.kind == "edit" or standing[0].state == "posting"):
-            self._rewrite(connection, workspace, event, standing, messages, answer_id)
-            return
         channel, thread_ts, user_id, reply_url = self._where(event, incoming, private)
+        key = reply_key(event)
+        begun = [post for post in standing if post.key == key]  # its stream, whoever began it
+        replaced = standing if event.kind == "edit" else begun
+        if user_id is None and replaced:
+            self._rewrite(connection, workspace, event, replaced, messages, answer_id)
+            return
+        take_back_posts(connection, [post.id for post in replaced])  # others must not see this
         if reply_url is not None and len(messages) > COMMAND_POSTS:
             messages = [*messages[: COMMAND_POSTS - 1], *plain(TOO_LONG)]
-        write_posts(
-            connection,
-            workspace.id,
-            messages,
-            NewPost(
-                reply_key(event),
-                "reply",
-                channel,
-                {},
-                thread_ts,
-                user_id,
-                reply_url,
-                event.id,
-                answer_id,
-            ),
+        reply = NewPost(
+            f"{key}:alone" if begun else key,
+            "reply",
+            channel,
+            {},
+            thread_ts,
+            user_id,
+            reply_url,
+            event.id,
+            answer_id,
         )
+        if write_posts(connection, workspace.id, messages, reply):
+            return
+        # Somebody who is not to reply any more has just begun a stream for it.
+        if (other := post_with_key(connection, workspace.id, key)) is not None:
+            self._rewrite(connection, workspace, event, [other], messages, answer_id)
 
     def _rewrite(
         self,
@@ -448,9 +463,7 @@ class Handler:
         for post, message in zip(standing, messages, strict=False):
             say_instead(connection, post.id, as_json(message), answer_id)
         self._write_more(connection, workspace, event, messages[len(standing) :], answer_id)
-        left_over = standing[len(messages) :]
-        self._delete(workspace, left_over)
-        withdraw_posts(connection, [post.id for post in left_over])
+        take_back_posts(connection, [post.id for post in standing[len(messages) :]])
 
     def _write_more(
         self,
@@ -485,28 +498,26 @@ class Handler:
 
     # --- taking back ------------------------------------------------------------------------
 
-    def _withdraw(self, workspace: Workspace, event: Event) -> None:
+    def _withdraw(self, workspace: Workspace, event: Event, owner: str | None) -> None:
         """Take back what was said to a message that is gone, and forget it."""
-        with workspace.engine.connect() as connection:
-            posts = posts_of_message(connection, workspace.id, event.message_key)
-        self._delete(workspace, posts)
         with workspace.engine.begin() as connection:
-            if end_event(connection, event.id, "withdrawn", owner=self.owner):
-                take_back(connection, workspace, event.message_key)
-                forget_message(connection, workspace.id, event.message_key)
-                withdraw_posts(connection, [post.id for post in posts])
+            if not end_event(connection, event.id, "withdrawn", owner=owner):
+                return
+            posts = posts_of_message(connection, workspace.id, event.message_key)
+            self._forget(connection, workspace, event, ("correction", "shared"))
+            take_back_posts(connection, [post.id for post in posts])
+        workspace.wake()
 
     @staticmethod
-    def _delete(workspace: Workspace, posts: Sequence[Post]) -> None:
-        """Delete posts that all can see; what only one person sees goes by itself."""
-        for post in posts:
-            if post.ts is None or post.user_id is not None:
-                continue
-            try:
-                workspace.client.chat_delete(channel=post.channel, ts=post.ts)
-            except SlackApiError as error:
-                if error.response.get("error") not in NEVER_THERE:
-                    raise
+    def _forget(
+        connection: Connection, workspace: Workspace, event: Event, told: Sequence[PostKind]
+    ) -> None:
+        """Forget a message and its answers, with the posts that told of those to others."""
+        take_back(connection, workspace, event.message_key)
+        answers = answers_to(connection, workspace.id, event.message_key)
+        telling = posts_telling_of(connection, workspace.id, answers, told)
+        take_back_posts(connection, telling)
+        forget_message(connection, workspace.id, event.message_key)
 
 
 def private_of(incoming: Incoming, settings: ChannelSettings | None = None) -> bool:

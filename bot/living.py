@@ -19,16 +19,16 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.client import SLACK_FAILURES, impatient
-from bot.poster import metadata
+from bot.poster import delete, metadata
 from bot.workspaces import Workspace
 from core.logs import logger
 from store.events import Event
-from store.posts import NewPost, begin_stream, note_ts, take_slot
+from store.posts import NewPost, begin_stream, note_stream, take_slot
 
 CALL_TIMEOUT = 5.0  # seconds for one call about a living answer
 STREAMS_A_MINUTE = 18  # Slack takes twenty starts a minute
 PIECE = 400  # characters of an answer that are added to a stream at a time
-LEASE = 60.0  # seconds after which somebody else finishes a stream's post
+LEASE = 20.0  # seconds after which somebody else finishes a stream's post, and shows it whole
 STOPPED = "stopped_by_user"  # the code after the asker pressed Stop
 STATUS_GRACE = 1.0  # seconds that an answer waits for a status to be shown
 THREADS = 16
@@ -121,6 +121,8 @@ class Living:
             self._ended.set()
             beginning = self._beginning
         self._steps.put(None)
+        if self._future.cancel():  # it did not even come to its turn
+            return None
         # A status that hangs must not keep the answer waiting; what became of a stream must be
         # known, and its calls are bounded.
         wait([self._future], None if beginning else STATUS_GRACE)
@@ -152,7 +154,8 @@ class Living:
 
     def _run(self) -> None:
         """Show a status, and begin a stream where the answer takes its time."""
-        self._show_status()
+        if not self._ended.is_set():  # a status behind the answer would stay
+            self._show_status()
         if self._ended.wait(self._streams.after) or not self._streams.may_begin():
             return
         with self._lock:
@@ -207,8 +210,15 @@ class Living:
             chunks=[*self._waiting()],
             task_display_mode="timeline",
         )
-        self._stream = Stream(post_id, str(started["ts"]))
-        note_ts(self._workspace.engine, post_id, str(started["ts"]))
+        ts = str(started["ts"])
+        self._stream = Stream(post_id, ts)
+        if not note_stream(self._workspace.engine, post_id, self._owner, ts):
+            self._broken = True
+            self._take_away(ts)
+
+    def _take_away(self, ts: str) -> None:
+        """Delete a stream that was begun while somebody else replied."""
+        delete(self._client, self._event.channel, ts)
 
     def _waiting(self) -> list[dict[str, Any]]:
         """Return the steps that were taken so far as chunks, the last one in progress."""

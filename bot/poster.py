@@ -7,27 +7,38 @@ doubt it is sent again, since silence would be worse.
 """
 
 import threading
+from functools import partial
 from typing import Any
 
+from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.webhook import WebhookClient
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.bell import Bell
-from bot.client import API_TIMEOUT, SLACK_FAILURES, retry_handlers
+from bot.client import API_TIMEOUT, OUTAGES, SLACK_FAILURES, impatient, retry_handlers
 from bot.failures import note_failure
+from bot.outgoing import as_json
+from bot.render import render_failure
 from bot.timing import OwnTimes, elsewhere
 from bot.workspaces import Workspace, Workspaces
+from core.errors import reference_id
 from core.logs import logger
 from store.posts import (
+    TAKEN_BACK,
     Post,
+    asked_at,
     claim_post,
     mark_failed,
     mark_posted,
     note_ts,
+    post_at,
     put_off,
+    say_instead,
     slow_channel,
+    still_sends,
+    withdraw_posts,
 )
 
 SENDERS = 4  # threads: one slow call must not keep other channels waiting
@@ -39,20 +50,34 @@ MOST_ATTEMPTS = 30
 CLOSING = 5.0  # seconds that each sender gets to end when the bot stops
 
 EVENT_TYPE = "footnote_post"  # of the metadata that carries a post's key
-RECONCILED = 200  # messages of a thread or channel that are looked through for a key
+RECONCILED = 200  # messages of a thread or channel that are looked through for a key at a time
+PAGES = 10  # of them
+SKEW = 300.0  # seconds that our clock may differ from Slack's, which takes no more in a signature
 UNREACHABLE = frozenset(
     {"channel_not_found", "is_archived", "not_in_channel", "thread_not_found", "user_not_found",
      "channel_is_limited_access", "restricted_action", "restricted_action_thread_locked",
      "restricted_action_read_only_channel", "user_not_in_channel", "user_disabled",
      "account_inactive", "token_revoked", "messages_tab_disabled", "cannot_dm_bot",
-     "msg_blocks_too_long", "msg_too_long", "invalid_blocks", "no_text"}
+     "is_inactive", "invalid_auth", "not_authed", "token_expired", "missing_scope"}
 )  # fmt: skip
 """Codes after which trying again helps nobody."""
+UNSAYABLE = frozenset(
+    {"msg_blocks_too_long", "msg_too_long", "invalid_blocks", "invalid_blocks_format", "no_text"}
+)
+"""Codes for what Slack takes in no message: who asked is told so."""
+NEVER_THERE = frozenset({"message_not_found", "channel_not_found", "cant_delete_message"})
+"""Codes after which there is nothing to delete."""
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 """Codes after which a message cannot be changed: it is posted anew."""
+ENDED = frozenset({"message_not_in_streaming_state", "stopped_by_user", *GONE})
+"""Codes of a stream that needs no end."""
 STREAMING = "streaming_state_conflict"  # a message that still streams cannot be changed
 
 log = logger(__name__)
+
+
+class TakenOverError(Exception):
+    """A post is somebody else's to send by now."""
 
 
 class Poster:
@@ -98,6 +123,8 @@ class Poster:
                     continue
             except SQLAlchemyError as error:
                 log.warning("posts wait", error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - the boundary of this thread
+                note_failure("sender failed", error)
             self._bell.wait(heard, every)
 
     def send(self, post: Post) -> None:
@@ -107,77 +134,122 @@ class Poster:
             mark_failed(self._engine, post.id, "the app is not installed any more")
             return
         try:
+            if post.message == TAKEN_BACK:
+                self._take_back(workspace, post)
+                return
             ts = self._shown(workspace, post)
         except SlackApiError as error:
             self._refused(post, error)
         except SLACK_FAILURES as error:
-            self._again(post, type(error).__name__, sent=True)
+            self._again(post, type(error).__name__)
+        except TakenOverError:
+            log.info("post left to another", post=post.key)
         except SQLAlchemyError:
             raise
-        except Exception as error:  # noqa: BLE001 - the boundary of this thread
+        except Exception as error:  # noqa: BLE001 - the boundary of a post
             reference = note_failure("post failed", error, post=post.key)
             mark_failed(self._engine, post.id, f"failed, reference {reference}")
         else:
             with self._engine.begin() as connection:
-                state = mark_posted(connection, post.id, ts, post.message)
-            if state == "withdrawn":
-                self._take_back(workspace, post, ts)
+                mark_posted(connection, post.id, ts, post.message)
 
-    @staticmethod
-    def _take_back(workspace: Workspace, post: Post, ts: str | None) -> None:
-        """Delete what was withdrawn while it was being sent: nobody else knows where it stands."""
-        if ts is None or post.user_id is not None:
-            return
-        try:
-            workspace.client.chat_delete(channel=post.channel, ts=ts)
-        except SLACK_FAILURES as error:
-            log.warning("withdrawn post stands", post=post.key, error=type(error).__name__)
+    def _take_back(self, workspace: Workspace, post: Post) -> None:
+        """Delete a post that stands in Slack, or may."""
+        client = impatient(workspace.client)
+        ts = post.ts or self._found(workspace, client, post)
+        if ts is not None:
+            delete(client, post.channel, ts)
+        with self._engine.begin() as connection:
+            withdraw_posts(connection, [post.id])
 
     def _shown(self, workspace: Workspace, post: Post) -> str | None:
-        """Let a post stand in Slack and return its ts."""
+        """Let a post stand in Slack and return its ts. Raises TakenOverError."""
         if post.reply_url is not None:
             answer_command(post.reply_url, post.message)
             return None
+        client = impatient(workspace.client)
         if post.user_id is not None:
-            sent = workspace.client.chat_postEphemeral(
+            sent = client.chat_postEphemeral(
                 channel=post.channel, user=post.user_id, thread_ts=post.thread_ts, **_body(post)
             )
             return str(sent["message_ts"])
         ts = post.ts
         if ts is None and post.attempts > 1:
-            ts = find_sent(workspace, post)
+            ts = self._found(workspace, client, post)
             if ts is not None:
                 note_ts(self._engine, post.id, ts)
-        if ts is not None and change(workspace, post, ts):
+        if ts is not None and (change(client, post, ts) or post.message.get("only_changed")):
             return ts
-        posted = workspace.client.chat_postMessage(
+        # Looking for it takes time, in which others may have come to send it.
+        if post.attempts > 1 and not still_sends(self._engine, post, self._owner, LEASE):
+            raise TakenOverError
+        posted = client.chat_postMessage(
             channel=post.channel, thread_ts=post.thread_ts, metadata=metadata(post.key),
             unfurl_links=False, unfurl_media=False, mrkdwn=False, **_body(post),
         )  # fmt: skip
         return str(posted["ts"])
 
+    def _found(self, workspace: Workspace, client: WebClient, post: Post) -> str | None:
+        """Return where a post stands in Slack already, or a stream that was begun for it.
+
+        Where Slack does not let us look, it is taken for lost: silence would be worse.
+        """
+        asked = asked_at(self._engine, post.event_id) if post.event_id is not None else None
+        try:
+            ts, orphans = find_sent(client, workspace.bot_user_id, post, asked)
+        except SlackApiError as error:
+            if is_outage(error):
+                raise
+            log.warning("not looked for", post=post.key, code=_code(error))
+            return None
+        if ts is not None:
+            return ts
+        if asked is None:
+            return None
+        known = (orphan for orphan in orphans if not self._is_another(post, orphan))
+        return next(known, None)
+
+    def _is_another(self, post: Post, ts: str) -> bool:
+        """Whether another post is known to stand there."""
+        other = post_at(self._engine, post.workspace_id, post.channel, ts)
+        return other is not None and other.id != post.id
+
     def _refused(self, post: Post, error: SlackApiError) -> None:
         """Take Slack's no: wait as long as it asks, try again later, or give up."""
-        code = str(error.response.get("error") or f"status {error.response.status_code}")
-        if error.response.status_code == 429 or code == "ratelimited":
+        code = _code(error)
+        if _is_limit(error):
             seconds = _retry_after(error)
-            slow_channel(self._engine, post.workspace_id, post.channel, seconds)
-            put_off(self._engine, post.id, seconds, code, sent=False)
+            if "/chat." in str(error.response.api_url):
+                slow_channel(self._engine, post.workspace_id, post.channel, seconds)
+            put_off(self._engine, post.id, seconds, code, tried=False)
         elif code in UNREACHABLE:
             log.warning("post told to nobody", post=post.key, code=code)
             mark_failed(self._engine, post.id, code)
+        elif code in UNSAYABLE:
+            self._say_so(post, code)
         else:
-            # A server's error may come after the message was posted.
-            self._again(post, code, sent=error.response.status_code >= 500)
+            self._again(post, code)
 
-    def _again(self, post: Post, reason: str, *, sent: bool) -> None:
+    def _say_so(self, post: Post, code: str) -> None:
+        """Tell who asked that the reply could not be shown, unless that was it already."""
+        reference = reference_id()
+        log.error("post not taken", post=post.key, code=code, reference=reference)
+        (message,) = render_failure(reference)
+        if post.kind != "reply" or post.message.get("failure"):
+            mark_failed(self._engine, post.id, code)
+            return
+        put_off(self._engine, post.id, 0, code, tried=True)
+        with self._engine.begin() as connection:
+            say_instead(connection, post.id, as_json(message) | {"failure": reference})
+
+    def _again(self, post: Post, reason: str) -> None:
         if post.attempts >= MOST_ATTEMPTS:
             log.error("post given up", post=post.key, reason=reason)
             mark_failed(self._engine, post.id, reason)
             return
         pause = min(FIRST_PAUSE * 2.0 ** (post.attempts - 1), LONGEST_PAUSE)
         log.warning("post waits", post=post.key, reason=reason, again_in=pause)
-        put_off(self._engine, post.id, pause, reason, sent=sent)
+        put_off(self._engine, post.id, pause, reason, tried=True)
 
 
 def metadata(key: str) -> dict[str, Any]:
@@ -193,63 +265,85 @@ def key_of(message: dict[str, Any]) -> str | None:
     return str((kept.get("event_payload") or {}).get("key"))
 
 
-def find_sent(workspace: Workspace, post: Post) -> str | None:
-    """Return where a post stands in Slack already, or a stream that was begun for it.
+def find_sent(
+    client: WebClient, bot_user_id: str, post: Post, asked: str | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return where a post stands in Slack already, and what may be a stream begun for it.
 
-    In a thread the bot's posts all have a key but for streams that were not finished: a message
-    of its own without one, younger than the post, is this post's, for it comes before the next.
+    In a thread the bot's posts have a key but for streams that were not finished: messages of its
+    own without one, younger than what was asked (at `asked`, by Slack's clock), the latest first.
     """
-    oldest = f"{post.created_at.timestamp() - 5:.6f}"  # clocks differ
-    asked: dict[str, Any] = {"channel": post.channel, "limit": RECONCILED, "oldest": oldest}
-    asked["include_all_metadata"] = True
+    oldest = asked or f"{post.created_at.timestamp() - SKEW:.6f}"
+    channel = post.channel
+    if channel.startswith(("U", "W")):  # a person: their direct messages with the bot
+        channel = str(client.conversations_open(users=channel)["channel"]["id"])
+    looking: dict[str, Any] = {"channel": channel, "limit": RECONCILED, "oldest": oldest}
+    looking["include_all_metadata"] = True
     if post.thread_ts is not None:
-        found = workspace.client.conversations_replies(ts=post.thread_ts, **asked)
+        look = partial(client.conversations_replies, ts=post.thread_ts, **looking)
     else:
-        found = workspace.client.conversations_history(**asked)
-    orphan = None
-    for message in found.get("messages") or ():
-        if message.get("user") != workspace.bot_user_id or str(message["ts"]) < oldest:
-            continue
-        key = key_of(message)
-        if key == post.key:
-            return str(message["ts"])
-        if key is None and post.thread_ts is not None:
-            orphan = str(message["ts"])
-    return orphan
+        look = partial(client.conversations_history, **looking)
+    orphans: list[str] = []
+    cursor = ""
+    for _ in range(PAGES):
+        page = look(cursor=cursor) if cursor else look()
+        for message in page.get("messages") or ():
+            ts = str(message["ts"])
+            if message.get("user") != bot_user_id or ts < oldest:
+                continue
+            key = key_of(message)
+            if key == post.key:
+                return ts, ()
+            if key is None and post.thread_ts is not None:
+                orphans.append(ts)
+        cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+        if not cursor:
+            break
+    return None, tuple(sorted(orphans, reverse=True))
 
 
-def change(workspace: Workspace, post: Post, ts: str) -> bool:
+def change(client: WebClient, post: Post, ts: str) -> bool:
     """Let a message say what the post says; False where it stands there no more."""
 
     def update() -> None:
-        workspace.client.chat_update(
-            channel=post.channel, ts=ts, metadata=metadata(post.key), **_body(post)
-        )
+        client.chat_update(channel=post.channel, ts=ts, metadata=metadata(post.key), **_body(post))
 
     try:
         try:
             update()
         except SlackApiError as error:
-            if error.response.get("error") != STREAMING:
+            if _code(error) != STREAMING:
                 raise
-            stop_stream(workspace, post.channel, ts)
+            stop_stream(client, post.channel, ts)
             update()
     except SlackApiError as error:
-        if error.response.get("error") in GONE:
+        if _code(error) in GONE:
             return False
         raise
     return True
 
 
-def stop_stream(workspace: Workspace, channel: str, ts: str) -> None:
+def delete(client: WebClient, channel: str, ts: str) -> None:
+    """Delete a message of the bot's own, even one that still streams."""
+    try:
+        try:
+            client.chat_delete(channel=channel, ts=ts)
+        except SlackApiError as error:
+            if _code(error) not in (STREAMING, "cant_delete_message"):
+                raise
+            stop_stream(client, channel, ts)
+            client.chat_delete(channel=channel, ts=ts)
+    except SlackApiError as error:
+        if _code(error) not in NEVER_THERE:
+            raise
+
+
+def stop_stream(client: WebClient, channel: str, ts: str) -> None:
     """End a stream that somebody began; one that ended by itself is fine."""
     try:
-        workspace.client.chat_stopStream(channel=channel, ts=ts)
+        client.chat_stopStream(channel=channel, ts=ts)
     except SlackApiError as error:
-        if error.response.get("error") not in (
-            "message_not_in_streaming_state",
-            "stopped_by_user",
-        ):
+        if _code(error) not in ENDED:
             raise
 
 
@@ -271,6 +365,19 @@ def answer_command(reply_url: str, message: dict[str, Any]) -> None:
 
 def _body(post: Post) -> dict[str, Any]:
     return {"text": post.message["text"], "blocks": post.message["blocks"]}
+
+
+def is_outage(error: SlackApiError) -> bool:
+    """Whether Slack itself has trouble, or may have done what it was asked for all the same."""
+    return _is_limit(error) or error.response.status_code >= 500 or _code(error) in OUTAGES
+
+
+def _is_limit(error: SlackApiError) -> bool:
+    return error.response.status_code == 429 or _code(error) == "ratelimited"
+
+
+def _code(error: SlackApiError) -> str:
+    return str(error.response.get("error") or f"status {error.response.status_code}")
 
 
 def _retry_after(error: SlackApiError) -> float:

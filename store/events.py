@@ -333,6 +333,12 @@ def leave_conversation(connection: Connection, conversation_id: int) -> None:
     )
 
 
+def answers_to(connection: Connection, workspace_id: int, message_key: str) -> list[str]:
+    """Return the ids of the answers to a message and of what corrected them."""
+    named = {"workspace_id": workspace_id, "key": message_key}
+    return list(connection.execute(text(ANSWERS_TO), named).scalars())
+
+
 def forget_message(connection: Connection, workspace_id: int, message_key: str) -> list[str]:
     """Remove what is remembered of a message and of its answers; return those answers' ids.
 
@@ -342,7 +348,7 @@ def forget_message(connection: Connection, workspace_id: int, message_key: str) 
     what stands in Slack can be changed. What waits to be sent is the caller's to take back.
     """
     named: dict[str, Any] = {"workspace_id": workspace_id, "key": message_key, "gone": GONE}
-    answers = list(connection.execute(text(ANSWERS_TO), named).scalars())
+    answers = answers_to(connection, workspace_id, message_key)
     named["answers"] = answers
     for statement in FORGET:
         connection.execute(text(statement), named)

@@ -14,7 +14,13 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, text
 
 PACE = 1.05  # seconds between two posts in a channel; Slack takes about one a second
-SENDING = 10.0  # seconds until one that is being sent and should say something else is looked for
+SENDING = 12.0  # seconds until one that is being sent and should say something else is looked for
+
+ONLY_CHANGED = {"only_changed": True}
+"""Joined to a message that only marks what stands: it says nothing that is worth a new post."""
+
+TAKEN_BACK = {"taken_back": True}
+"""In place of a message that is to go from Slack."""
 
 PostKind = Literal["reply", "apology", "correction", "escalation", "notice", "shared"]
 PostState = Literal["waiting", "posting", "posted", "failed", "withdrawn"]
@@ -80,6 +86,8 @@ WITH due AS (
           SELECT FROM posts b
           WHERE b.workspace_id = p.workspace_id AND b.channel = p.channel
             AND b.thread_ts IS NOT DISTINCT FROM p.thread_ts
+            AND b.user_id IS NOT DISTINCT FROM p.user_id  -- nobody waits for another's command
+            AND b.reply_url IS NOT DISTINCT FROM p.reply_url
             AND b.state IN ('waiting', 'posting') AND b.id < p.id
       )
     ORDER BY p.id LIMIT 1 FOR UPDATE OF p SKIP LOCKED
@@ -95,6 +103,19 @@ UPDATE posts SET state = 'posting', attempts = attempts + 1, lease_owner = :owne
                  lease_until = clock_timestamp() + make_interval(secs => :lease)
 WHERE id = (SELECT id FROM due) AND EXISTS (SELECT FROM slot)
 RETURNING {COLUMNS}
+"""
+
+
+IN_FLIGHT = """
+CASE WHEN state = 'posting' AND ts IS NULL AND lease_until > clock_timestamp()
+     THEN least(lease_until - clock_timestamp(), make_interval(secs => :sending))
+     ELSE interval '0' END
+"""
+"""How long the sender of a post has to say where it stands."""
+
+WITHDRAWN = """
+state = 'withdrawn', message = '{}', answer_id = NULL, lease_owner = NULL, lease_until = NULL,
+reply_url = NULL
 """
 
 
@@ -183,6 +204,47 @@ def note_ts(engine: Engine, post_id: int, ts: str) -> None:
         )
 
 
+def note_stream(engine: Engine, post_id: int, owner: str, ts: str) -> bool:
+    """Keep where a stream stands; False where its post stands elsewhere by now, or is sent there.
+
+    One that is to say something else meanwhile, and that nobody sends yet, is changed there.
+    """
+    with engine.begin() as connection:
+        noted = connection.execute(
+            text(
+                "UPDATE posts SET ts = :ts WHERE id = :id AND (ts = :ts OR (ts IS NULL AND"
+                " (state = 'waiting' OR (state = 'posting' AND lease_owner = :owner))))"
+            ),
+            {"id": post_id, "owner": owner, "ts": ts},
+        )
+    return noted.rowcount == 1
+
+
+def still_sends(engine: Engine, post: Post, owner: str, lease: float) -> bool:
+    """Hold on to a claimed post for `lease` seconds more; False where it is no longer `owner`'s.
+
+    Then it has to say something else, or its lease ran out and another process sends it.
+    """
+    with engine.begin() as connection:
+        held = connection.execute(
+            text(
+                "UPDATE posts SET lease_until = clock_timestamp() + make_interval(secs => :lease)"
+                " WHERE id = :id AND state = 'posting' AND lease_owner = :owner"
+                " AND attempts = :attempts"
+            ),
+            {"id": post.id, "owner": owner, "attempts": post.attempts, "lease": lease},
+        )
+    return held.rowcount == 1
+
+
+def asked_at(engine: Engine, event_id: int) -> str | None:
+    """Return Slack's ts of what a post replies to: what stands before it is no reply to it."""
+    with engine.connect() as connection:
+        return connection.execute(
+            text("SELECT ts FROM events WHERE id = :id"), {"id": event_id}
+        ).scalar_one_or_none()
+
+
 def mark_posted(
     connection: Connection,
     post_id: int,
@@ -199,7 +261,8 @@ def mark_posted(
             "WITH posted AS (UPDATE posts SET state = CASE WHEN state = 'withdrawn' THEN state"
             " WHEN message <> CAST(:said AS jsonb) THEN 'waiting' ELSE 'posted' END,"
             " ts = coalesce(:ts, ts), posted_at = clock_timestamp(), lease_owner = NULL,"
-            " lease_until = NULL, error = NULL, reply_url = NULL, not_before = clock_timestamp()"
+            " lease_until = NULL, error = NULL, reply_url = NULL, not_before = clock_timestamp(),"
+            " attempts = 1"
             " WHERE id = :id RETURNING workspace_id, channel, state),"
             " paced AS (UPDATE channels c SET next_post_at = greatest(c.next_post_at,"
             " clock_timestamp() + make_interval(secs => :pace)) FROM posted p"
@@ -216,18 +279,18 @@ def mark_posted(
     return state
 
 
-def put_off(engine: Engine, post_id: int, seconds: float, error: str, *, sent: bool) -> None:
-    """Try a post again after so many seconds; `sent` says that Slack may have it already."""
+def put_off(engine: Engine, post_id: int, seconds: float, error: str, *, tried: bool) -> None:
+    """Try a post again after so many seconds; not `tried` is what Slack did not even look at."""
     with engine.begin() as connection:
         connection.execute(
             text(
                 "UPDATE posts SET state = 'waiting', error = :error, lease_owner = NULL,"
-                " lease_until = NULL, attempts = CASE WHEN :sent THEN attempts"
+                " lease_until = NULL, attempts = CASE WHEN :tried THEN attempts"
                 " ELSE greatest(attempts - 1, 0) END,"
                 " not_before = clock_timestamp() + make_interval(secs => :seconds)"
                 " WHERE id = :id AND state = 'posting'"
             ),
-            {"id": post_id, "seconds": seconds, "error": error, "sent": sent},
+            {"id": post_id, "seconds": seconds, "error": error, "tried": tried},
         )
 
 
@@ -262,6 +325,8 @@ def say_instead(
 ) -> None:
     """Have a post say something else: it is changed in place where it stands in Slack.
 
+    A message with ONLY_CHANGED is not posted anew where the old one is gone.
+
     Of one that is being sent nobody knows yet where it stands; its sender has `SENDING` seconds
     to say so.
     """
@@ -269,9 +334,7 @@ def say_instead(
         text(
             "UPDATE posts SET message = CAST(:message AS jsonb), state = 'waiting',"
             " answer_id = coalesce(:answer_id, answer_id), not_before = clock_timestamp()"
-            " + CASE WHEN state = 'posting' AND ts IS NULL AND lease_until > clock_timestamp()"
-            " THEN least(lease_until - clock_timestamp(), make_interval(secs => :sending))"
-            " ELSE interval '0' END, lease_owner = NULL, lease_until = NULL WHERE id = :id"
+            f" + {IN_FLIGHT}, lease_owner = NULL, lease_until = NULL WHERE id = :id"
         ),
         {
             "id": post_id,
@@ -307,25 +370,46 @@ def say_in_stream(
     )
 
 
-def leave_to_poster(connection: Connection, post_id: int) -> None:
-    """Have a post that could not be streamed shown whole."""
+def leave_to_poster(connection: Connection, post_id: int, owner: str) -> None:
+    """Have a post that its owner could not stream shown whole."""
     connection.execute(
         text(
             "UPDATE posts SET state = 'waiting', lease_owner = NULL, lease_until = NULL"
-            " WHERE id = :id AND state = 'posting'"
+            " WHERE id = :id AND state = 'posting' AND lease_owner = :owner"
         ),
-        {"id": post_id},
+        {"id": post_id, "owner": owner},
+    )
+
+
+def take_back_posts(connection: Connection, post_ids: Sequence[int]) -> None:
+    """Have posts deleted from Slack, and forget what they said.
+
+    What was not sent yet is not sent any more; of what is being sent, its sender first has the
+    time to say where it stands. What only one person sees goes by itself.
+    """
+    connection.execute(
+        text(
+            "UPDATE posts SET message = CAST(:gone AS jsonb), answer_id = NULL, state = 'waiting',"
+            f" not_before = clock_timestamp() + {IN_FLIGHT},"
+            " lease_owner = NULL, lease_until = NULL WHERE id = ANY(:ids)"
+            " AND state <> 'withdrawn' AND user_id IS NULL AND reply_url IS NULL"
+            " AND (ts IS NOT NULL OR attempts > 0)"
+        ),
+        {"ids": list(post_ids), "gone": json.dumps(TAKEN_BACK), "sending": SENDING},
+    )
+    connection.execute(
+        text(
+            f"UPDATE posts SET {WITHDRAWN} WHERE id = ANY(:ids)"
+            " AND message <> CAST(:gone AS jsonb)"
+        ),
+        {"ids": list(post_ids), "gone": json.dumps(TAKEN_BACK)},
     )
 
 
 def withdraw_posts(connection: Connection, post_ids: Sequence[int]) -> None:
-    """Mark posts as taken back, and forget what they said."""
+    """Mark posts that stand nowhere as taken back, and forget what they said."""
     connection.execute(
-        text(
-            "UPDATE posts SET state = 'withdrawn', message = '{}', answer_id = NULL,"
-            " lease_owner = NULL, lease_until = NULL, reply_url = NULL WHERE id = ANY(:ids)"
-        ),
-        {"ids": list(post_ids)},
+        text(f"UPDATE posts SET {WITHDRAWN} WHERE id = ANY(:ids)"), {"ids": list(post_ids)}
     )
 
 
@@ -358,11 +442,28 @@ def posts_of_message(connection: Connection, workspace_id: int, message_key: str
         text(
             f"SELECT {', '.join('p.' + name.strip() for name in COLUMNS.split(','))} FROM posts p"
             " JOIN events e ON e.id = p.event_id WHERE e.workspace_id = :workspace_id"
-            " AND e.message_key = :key AND p.state NOT IN ('withdrawn', 'failed') ORDER BY p.id"
+            " AND e.message_key = :key AND p.state <> 'withdrawn'"
+            " AND (p.state <> 'failed' OR p.ts IS NOT NULL)"
+            " AND p.message <> CAST(:gone AS jsonb) ORDER BY p.id"
         ),
-        {"workspace_id": workspace_id, "key": message_key},
+        {"workspace_id": workspace_id, "key": message_key, "gone": json.dumps(TAKEN_BACK)},
     )
     return [Post(**row._mapping) for row in rows]
+
+
+def posts_telling_of(
+    connection: Connection, workspace_id: int, answer_ids: Sequence[str], kinds: Sequence[PostKind]
+) -> list[int]:
+    """Return the ids of the posts of some kinds, such as corrections, that show answers."""
+    return list(
+        connection.execute(
+            text(
+                "SELECT id FROM posts WHERE workspace_id = :workspace_id"
+                " AND answer_id = ANY(:answers) AND kind = ANY(:kinds) ORDER BY id"
+            ),
+            {"workspace_id": workspace_id, "answers": list(answer_ids), "kinds": list(kinds)},
+        ).scalars()
+    )
 
 
 def posts_of_answer(engine: Engine, workspace_id: int, answer_id: str) -> list[Post]:
