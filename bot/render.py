@@ -31,6 +31,7 @@ from bot.blocks import (
     split,
     text,
 )
+from graph.escalate import OFFER
 from graph.footnotes import marked, place, superscript
 from store.answers import Answer, Citation, Claim
 
@@ -306,7 +307,8 @@ def _tail(answer: Answer, *, private: bool) -> list[Block]:
     if answer.outcome == "clarifying":
         return actions([_choice(answer, n, words) for n, words in _choices(answer)])
     if answer.outcome == "refused":
-        ask = button("Ask them", HUMAN, answer.id)
+        named = OFFER in answer.text  # who would be asked
+        ask = button("Ask them" if named else "Talk to a human", HUMAN, answer.id)
         return [*actions([ask, button("Rephrase", REPHRASE, answer.id)]), *rated]
     if answer.outcome == "escalated" and answer.citations:  # a person has been asked already
         return [*actions([button("Sources", SOURCES, answer.id)]), *rated]

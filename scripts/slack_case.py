@@ -110,7 +110,7 @@ REFUSAL = Answer(
     question="Do you lend out tools?",
     route="policy",
     outcome="refused",
-    text="I don't have a policy that answers this.",
+    text="I don't have a policy that answers this. Shall I ask #support-leads?",
     closest=BATTERY,
     seconds=0.027,
 )

@@ -199,11 +199,20 @@ def test_a_refusal_points_to_the_closest_passage() -> None:
         pytest.param(
             {"outcome": "refused", "claims": (), "closest": FAULTY},
             [
-                ("Ask them", "human", "7f3a"),
+                ("Talk to a human", "human", "7f3a"),
                 ("Rephrase", "rephrase", "7f3a"),
                 ("", "feedback", "up:7f3a down:7f3a"),
             ],
             id="refusal",
+        ),
+        pytest.param(
+            {"outcome": "refused", "claims": (), "text": "No. Shall I ask #leads?"},
+            [
+                ("Ask them", "human", "7f3a"),
+                ("Rephrase", "rephrase", "7f3a"),
+                ("", "feedback", "up:7f3a down:7f3a"),
+            ],
+            id="refusal that says who can be asked",
         ),
         pytest.param(
             {"outcome": "clarifying", "claims": (), "choices": ("Annual", " ", "Parental")},
