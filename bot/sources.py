@@ -1,7 +1,7 @@
 """The sources of an answer as a modal and as a message: each quote, and what became of it.
 
-Pure functions. A quote is shown in the words around it; where its document has changed since,
-what stands there now is shown beside it.
+Pure functions. A quote is shown in the words around it in its section; where its document has
+changed since, what stands there now is shown beside it.
 """
 
 import json
@@ -54,7 +54,7 @@ PAGE_SIZE = 200_000  # characters of a page's sources as they are sent; Slack ta
 QUOTE_SHOWN = 9_000  # characters of one quote in the modal
 NAME_SHOWN = 1_000  # characters of title and section
 NOW_SHOWN = 1_900  # characters of the words in force now; Slack takes 2,000 in a field
-CONTEXT = 240  # characters around a quote
+CONTEXT = 200  # characters before a quote and behind it, in its own section
 ALT_LIMIT = 300  # characters said of a picture
 COMMAND_POSTS = 5  # that Slack takes on one response_url
 
@@ -195,31 +195,38 @@ def _source(cited: CitedWords, now: datetime) -> list[Block]:
 
 
 def _in_context(cited: CitedWords) -> list[Element]:
-    """Return the quote, marked, in the words around it."""
+    """Return the quote, marked, in the words around it that stand in its section."""
     whole, citation = cited.quoted.text, cited.citation
+    begins, ends = cited.section
     quote = clean(citation.quote)
     if len(quote) > QUOTE_SHOWN:
         quote = quote[:QUOTE_SHOWN] + "…"
     around = [
-        text(clean(_before(whole[: citation.start]))),
+        text(clean(_before(whole[begins : citation.start]))),
         text(quote, bold=True),
-        text(clean(_behind(whole[citation.end :]))),
+        text(clean(_behind(whole[citation.end : ends]))),
     ]
     return [element for element in around if element["text"]]
 
 
 def _before(words: str) -> str:
-    """Return the end of the words before a quote, from where a word begins."""
+    """Return the end of the words before a quote, from where a sentence or a word begins."""
+    words = words.lstrip()
     if len(words) <= CONTEXT:
         return words
-    return "… " + words[-CONTEXT:].partition(" ")[2]
+    near = words[-CONTEXT:]
+    begun = [start for start, _ in sentences(near)[1:]]
+    return "… " + (near[begun[0] :] if begun else near.partition(" ")[2])
 
 
 def _behind(words: str) -> str:
-    """Return the beginning of the words behind a quote, up to where a word ends."""
+    """Return the beginning of the words behind a quote, up to where a sentence or a word ends."""
+    words = words.rstrip()
     if len(words) <= CONTEXT:
         return words
-    return words[:CONTEXT].rpartition(" ")[0] + " …"
+    near = words[:CONTEXT]
+    ended = [end for _, end in sentences(near)[:-1]]
+    return (near[: ended[-1]] if ended else near.rpartition(" ")[0]) + " …"
 
 
 def _quoted(elements: Sequence[Element]) -> list[Block]:

@@ -125,6 +125,15 @@ CLARIFYING = Answer(
 )
 
 
+def section_of(citation: Citation) -> tuple[int, int]:
+    """Return where the section of a quote begins and ends in the old words."""
+    headings = ["Returns policy", "Sale items", "Faulty goods"]
+    marks = [OLD_WORDS.index(f"{heading}\n") for heading in headings] + [len(OLD_WORDS)]
+    (name,) = citation.section
+    n = headings.index(name)
+    return marks[n] + len(name), marks[n + 1]
+
+
 def thread(question: str, messages: Sequence[Message]) -> dict[str, Any]:
     """Return a thread in which Mara asks and Footnote replies."""
     asked = {"user": ASKER, "text": f"<@{BOT}> {question}", "ts": ts(0)}

@@ -44,6 +44,7 @@ from scripts.slack_case import (
     SINCE,
     Surface,
     post,
+    section_of,
     thread,
     ts,
 )
@@ -221,7 +222,9 @@ def taken_over() -> Surface:
 def sources_modal() -> Surface:
     """The exact quotes, with old words beside new where they changed."""
     words = tuple(
-        CitedWords(citation, False, REPLACED, True, CHECKED_AT, None, CURRENT)
+        CitedWords(
+            citation, False, REPLACED, True, CHECKED_AT, None, CURRENT, section_of(citation)
+        )
         for citation in (SALE, FAULT)
     )
     cited = CitedAnswer(ANSWER, ASKER, None, None, words)

@@ -19,6 +19,7 @@ class CitedWords:
     `checked_at` is when the document was last known to be current: a source's last look, or for
     a file that was sent (not `watched`) when it came. `current` is the version in force at the
     moment asked for: the quoted one itself, another, or None. With `deleted_at` it does not count.
+    `section` is where the quote's section begins and ends in the quoted text, without headings.
     """
 
     citation: Citation
@@ -28,6 +29,7 @@ class CitedWords:
     checked_at: datetime
     deleted_at: datetime | None
     current: Version | None
+    section: tuple[int, int]
 
     @property
     def is_current(self) -> bool:
@@ -71,7 +73,9 @@ SELECT c.number, c.claim_id IS NULL AS closest, c.version_id, d.deleted_at,
        s.kind <> 'upload' AND s.checked_at IS NOT NULL AS watched,
        CASE WHEN s.kind <> 'upload' AND s.checked_at IS NOT NULL THEN s.checked_at
             ELSE v.received_at END AS checked_at,
-       now.id AS current_id
+       now.id AS current_id,
+       coalesce(section.begins, 0) AS section_begins,
+       coalesce(section.ends, char_length(v.text)) AS section_ends
 FROM citations c
 JOIN document_versions v ON v.id = c.version_id
 JOIN documents d ON d.id = v.document_id
@@ -81,8 +85,21 @@ LEFT JOIN LATERAL (
     WHERE latest.document_id = d.id AND latest.effective_from <= :at
     ORDER BY latest.effective_from DESC, latest.received_at DESC, latest.number DESC LIMIT 1
 ) now ON now.effective_to IS NULL OR now.effective_to > :at
+LEFT JOIN LATERAL (
+    SELECT b.heading_path FROM blocks b
+    WHERE b.version_id = v.id AND b.start_offset <= c.start_offset
+      AND b.end_offset > c.start_offset LIMIT 1
+) own ON true
+LEFT JOIN LATERAL (
+    SELECT max(CASE WHEN b.end_offset <= c.start_offset THEN b.end_offset
+                    WHEN b.start_offset <= c.start_offset THEN b.start_offset END) AS begins,
+           min(CASE WHEN b.start_offset >= c.end_offset THEN b.start_offset END) AS ends
+    FROM blocks b
+    WHERE b.version_id = v.id AND (b.kind = 'heading' OR b.heading_path <> own.heading_path)
+) section ON true
 WHERE c.answer_id = :answer_id ORDER BY c.id
 """
+"""A section is what stands between two headings, or between blocks under other headings."""
 
 LAST = """
 SELECT p.answer_id FROM posts p
@@ -169,6 +186,7 @@ def _words(
             checked_at=row.checked_at,
             deleted_at=row.deleted_at,
             current=versions.get(row.current_id),
+            section=(row.section_begins, row.section_ends),
         )
         for citation, row in found
     )

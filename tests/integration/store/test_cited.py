@@ -190,6 +190,72 @@ def test_what_became_of_a_document_is_told(shelf: Shelf, answer_id: str) -> None
     assert gone.words[0].deleted_at is not None
 
 
+def under(shelf: Shelf, heading_paths: Sequence[tuple[str, ...] | None]) -> None:
+    """Put the blocks of the one document below headings; None makes a heading of a block."""
+    with shelf.engine.begin() as connection:
+        for ordinal, path in enumerate(heading_paths):
+            connection.execute(
+                text(
+                    "UPDATE blocks SET kind = :kind, heading_path = :path WHERE ordinal = :ordinal"
+                    " AND version_id IN (SELECT id FROM document_versions"
+                    " WHERE workspace_id = :w)"
+                ),
+                {
+                    "kind": "paragraph" if path is not None else "heading",
+                    "path": list(path or ()),
+                    "ordinal": ordinal,
+                    "w": shelf.workspace_id,
+                },
+            )
+
+
+SECTIONS = ["Before.", "Sale items", "New ones first.", OLD, "Shoes too.", "Faulty goods", "Gone."]
+SALES = ("Sale items",)
+
+
+@pytest.mark.parametrize(
+    ("heading_paths", "quote", "section"),
+    [
+        pytest.param(
+            [(), None, SALES, SALES, SALES, None, ("Faulty goods",)],
+            OLD,
+            f"\nNew ones first.\n{OLD}\nShoes too.\n",
+            id="between headings",
+        ),
+        pytest.param([()] * 7, OLD, "\n".join(SECTIONS), id="no headings"),
+        pytest.param(
+            [(), (), SALES, SALES, ("Sale items", "Shoes"), (), ()],
+            OLD,
+            f"\nNew ones first.\n{OLD}\n",
+            id="between blocks under other headings",
+        ),
+        pytest.param(
+            [(), None, SALES, SALES, SALES, None, ("Faulty goods",)],
+            "Faulty",
+            "Faulty goods\n",
+            id="within a heading",
+        ),
+        pytest.param(
+            [(), None, SALES, SALES, SALES, None, ("Faulty goods",)],
+            "Shoes too.\nFaulty goods\nGone.",
+            f"\nNew ones first.\n{OLD}\nShoes too.\nFaulty goods\nGone.",
+            id="across a heading",
+        ),
+    ],
+)
+def test_a_quote_comes_with_where_its_section_stands(
+    shelf: Shelf, heading_paths: list[tuple[str, ...] | None], quote: str, section: str
+) -> None:
+    """From the heading above it to the next one, which are no part of it."""
+    shelf.publish("returns", SECTIONS)
+    under(shelf, heading_paths)
+    found = look(shelf, keep(shelf, [cite(shelf, "returns", quote)]))
+    assert found is not None
+    (words,) = found.words
+    begins, ends = words.section
+    assert words.quoted.text[begins:ends] == section
+
+
 def test_a_refusal_is_cited_by_its_closest_words(shelf: Shelf) -> None:
     """They are told apart from what supports something."""
     shelf.publish("returns", [OLD])

@@ -76,6 +76,7 @@ def cited(**changes: Any) -> CitedWords:
         checked_at=NOW - timedelta(minutes=4),
         deleted_at=None,
         current=version(3),
+        section=(0, len(OLD)),
     )
     return replace(words, **changes)
 
@@ -153,14 +154,44 @@ def test_a_source_shows_its_quote_marked_in_its_place() -> None:
     assert [leaf["url"] for leaf in leaves(view) if "url" in leaf] == [citation().link]
 
 
+def within(before: str, behind: str, *outside: str) -> str:
+    """What is shown of a quote with these words before and behind it in its section."""
+    above, below = outside or ("", "")
+    whole = f"{above}{before}{SALE}{behind}{below}"
+    section = (len(above), len(whole) - len(below))
+    (_, words, *_) = modal(
+        cited(citation=citation(whole), quoted=version(3, whole), section=section)
+    )
+    return words
+
+
+def test_only_the_quotes_own_section_is_shown() -> None:
+    """Neither the headings around it nor what stands beside it under others."""
+    words = within(
+        "An item is new.\n\n",
+        "\n\nShoes too.",
+        f"Returns\n\n{OPENING}\n\nSale items\n\n",
+        "\n\nFaulty goods\n\nThey are exchanged.",
+    )
+    assert words == f"An item is new.\n\n{SALE}\n\nShoes too."
+    assert within("", "", "Sale items\n\n", "\n\nFaulty goods") == SALE
+
+
 def test_only_the_neighbourhood_of_a_quote_is_shown() -> None:
     """Cut where words begin and end, and said to be cut."""
-    long = f"{'before ' * 100}{SALE}{' behind' * 100}"
-    (_, words, *_) = modal(cited(citation=citation(long), quoted=version(3, long)))
+    words = within("before " * 100, " behind" * 100)
 
     assert words.startswith("… before ")
     assert words.endswith(" behind …")
-    assert len(words) < len(SALE) + 500
+    assert len(words) < len(SALE) + 420
+
+
+def test_the_neighbourhood_is_cut_between_sentences_where_there_are_any() -> None:
+    """Whole sentences are easier to read."""
+    sentence = "Shoes and gloves are taken back in the same way, whatever they cost."
+    words = within(f"{sentence}\n" * 9, f" {sentence}" * 9)
+
+    assert words == f"… {sentence}\n{sentence}\n{SALE} {sentence} {sentence} …"
 
 
 def test_old_words_stand_beside_the_new() -> None:
@@ -359,7 +390,8 @@ def test_whatever_documents_say_slack_takes_it(
         )
         old = replace(version(3, whole), owner=name)
         now = version(4, f"{behind} {quote}x{before}") if changed else old
-        words.append(cited(citation=place, quoted=old, current=now))
+        section = (0, len(whole))
+        words.append(cited(citation=place, quoted=old, current=now, section=section))
     made = sources(answer(*words), NOW)
     views = [made.modal(number) for number in range(len(made.pages))]
     for view in views:
