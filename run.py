@@ -79,6 +79,13 @@ usage: python3 run.py [COMMAND] [ARGUMENT ...]
 `python3 run.py help` lists all commands; each has its own --help.
 """
 
+# Tests run in several processes, but not where only few are asked for, or somebody watches them.
+ONE_PROCESS = tuple(
+    "-k -n -s -h -V no:xdist --capture=no --co --fixtures --help --last-failed --lf --markers "
+    "--numprocesses --pdb --setup- --sw --stepwise --trace --version".split()
+)
+MOST_PROCESSES = 6  # each may take 1 GB: a Postgres, a reader of files, commands that it starts
+
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
 CHECKS = (
     ("ruff check", ("-m", "ruff", "check", ".")),
@@ -485,6 +492,18 @@ def pytest_arguments(arguments: list[str]) -> list[str]:
     return [*here, *arguments] if named else [*here, *arguments, str(ROOT / "tests")]
 
 
+def several_processes(arguments: list[str]) -> list[str]:
+    """Return what makes pytest run in several processes, nothing where one is enough.
+
+    A file's tests stay together, in the order they have: they share what is made for the file.
+    """
+    if any(one.startswith(ONE_PROCESS) or "::" in one or Path(one).is_file() for one in arguments):
+        return []
+    # Half the tests wait for other processes, hence one more than there are processors.
+    count = min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
+    return ["-n", str(count), "--dist", "loadfile", "--no-loadscope-reorder"]
+
+
 def check() -> int:
     """Run every check, also after one has failed, and print each one's outcome."""
     failed = 0
@@ -525,8 +544,11 @@ def dispatch(command: str, rest: list[str]) -> int:
     ensure(TEST if command in ("test", "check", "soak") else BASE)
     if command == "check":
         return check()
+    if command in ("test", "soak"):
+        # Some containers forbid it to save space: then each process compiles all that it imports.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if command == "test":
-        return become("-m", "pytest", *pytest_arguments(rest))
+        return become("-m", "pytest", *several_processes(rest), *pytest_arguments(rest))
     if command == "soak":
         return become("-m", "pytest", "-m", "soak", "--timeout=0", *pytest_arguments(rest))
     return become("-m", "cli", "--help" if command == "help" else command, *rest)

@@ -296,6 +296,28 @@ def test_pip_s_failures_are_told_plainly(told: str, sentence: str) -> None:
     assert sentence in run.complaint(told.splitlines())
 
 
+@pytest.mark.parametrize(
+    ("arguments", "several"),
+    [
+        pytest.param([], True, id="nothing"),
+        pytest.param(["-x", "-ra", "--junitxml=report.xml"], True, id="how it is told"),
+        pytest.param([str(run.ROOT / "tests" / "unit")], True, id="a folder"),
+        pytest.param([__file__], False, id="a file"),
+        pytest.param([f"{__file__}::test_short_forms"], False, id="a test"),
+        pytest.param(["-k", "quotes"], False, id="a word"),
+        pytest.param(["-n0"], False, id="the caller's own number"),
+        pytest.param(["-x", "--pdb"], False, id="a debugger"),
+    ],
+)
+def test_many_tests_run_in_several_processes(arguments: list[str], several: bool) -> None:
+    """Few tests, and those that somebody watches, run in one."""
+    told = run.several_processes(arguments)
+    assert bool(told) is several
+    if several:
+        assert told[0] == "-n"
+        assert 2 <= int(told[1]) <= run.MOST_PROCESSES
+
+
 def test_progress_counts_what_pip_prints() -> None:
     """The count leaves out other platforms' packages and turns to installing when pip does."""
     progress = run.Progress(4)
