@@ -184,12 +184,13 @@ class Handler:
     def _is_for_us(self, workspace: Workspace, event: Event, incoming: Incoming) -> bool:
         """Whether a message that names nobody is a follow-up and not talk between people.
 
-        Who has spoken to the bot in this thread goes on doing so; others have to ask something.
+        Who has spoken to the bot in this thread goes on doing so; others have to ask something,
+        and so has everybody outside threads where the bot answers all messages.
         """
-        if event.thread_ts is None or ASKING.search(incoming.text):
+        if ASKING.search(incoming.text):
             return True
-        if event.conversation_id is None:
-            return True
+        if event.thread_ts is None or event.conversation_id is None:
+            return False
         return has_addressed(workspace.engine, event.conversation_id, event.user_id)
 
     def _left(

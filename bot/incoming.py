@@ -251,6 +251,8 @@ def _edit(body: Body, event: Body, bot_user_id: str | None) -> Incoming | None:
         return _deletion(body, event | {"deleted_ts": message.get("ts")}, bot_user_id)
     if message.get("text") == before.get("text"):
         return None
+    if _taken_back(body, message, before, bot_user_id):
+        return _deletion(body, event | {"deleted_ts": message.get("ts")}, bot_user_id)
     said = _said(body, event, message, bot_user_id)
     if said is None:
         return None
@@ -258,6 +260,13 @@ def _edit(body: Body, event: Body, bot_user_id: str | None) -> Incoming | None:
     at = event.get("event_ts") or event.get("ts") or (message.get("edited") or {}).get("ts")
     added = bot_user_id in _named(message) and bot_user_id not in _named(before)
     return replace(said, kind="edit", changed_ts=at, addressed=added)
+
+
+def _taken_back(body: Body, message: Body, before: Body, bot_user_id: str | None) -> bool:
+    """Whether an edit takes the bot's name out of a message that is no follow-up."""
+    opens = message.get("thread_ts") in (None, message.get("ts"))
+    named_before = bot_user_id in _named(before)
+    return opens and named_before and bot_user_id not in _named(message) and not is_direct(body)
 
 
 def _deletion(body: Body, event: Body, bot_user_id: str | None) -> Incoming | None:

@@ -105,6 +105,20 @@ def test_an_edit_that_names_the_bot_asks_it(slack: SlackServer, answerer: Answer
 
 
 @pytest.mark.usefixtures("bot")
+def test_an_edit_that_takes_the_mention_out_takes_the_answer_back(
+    slack: SlackServer, answerer: Answerer
+) -> None:
+    """Whoever finds that they need not ask leaves no answer standing under what they say now."""
+    ts = begin(slack)
+    slack.edit(slack.general, ts, "never mind, all fine")
+    slack.wait_for_calls("chat.delete")
+    settle(slack)
+
+    assert slack.replies(slack.general, ts) == []
+    assert texts(answerer) == ["sale?"]
+
+
+@pytest.mark.usefixtures("bot")
 def test_a_deleted_question_takes_its_answer_along(slack: SlackServer, bot_engine: Engine) -> None:
     """The reply goes, and so does what was remembered of both."""
     ts = begin(slack, "my private sale question?")
@@ -158,7 +172,7 @@ def test_a_question_that_is_edited_while_its_answer_is_sent_is_answered_in_place
 @pytest.mark.parametrize(
     ("setting", "value", "asked"),
     [
-        pytest.param("mode", "all", ["hello there", "sale?"], id="all messages"),
+        pytest.param("mode", "all", ["is there a sale", "sale?"], id="all messages"),
         pytest.param("mode", "off", [], id="off"),
         pytest.param("mode", "mentions", ["sale?"], id="mentions"),
     ],
@@ -174,7 +188,8 @@ def test_a_channel_is_answered_as_it_is_set(
     """Only mentions, all that is written, or nothing; off is told to who asks, alone."""
     _set(bot_engine, slack.general, setting, value)
     with running(slack, bot_engine, answerer):
-        slack.say(slack.general, slack.alice, "hello there")
+        slack.say(slack.general, slack.alice, "I'll be late today")
+        slack.say(slack.general, slack.alice, "is there a sale")
         settle(slack)
         slack.say(slack.general, slack.alice, slack.mention("sale?"))
         if value == "off":
