@@ -499,8 +499,8 @@ def several_processes(arguments: list[str]) -> list[str]:
     """
     if any(one.startswith(ONE_PROCESS) or "::" in one or Path(one).is_file() for one in arguments):
         return []
-    # Half the tests wait for other processes, hence one more than there are processors.
-    count = min((os.cpu_count() or 1) + 1, MOST_PROCESSES)
+    # Half the tests wait most of their time, hence more than there are processors.
+    count = min((os.cpu_count() or 1) + 2, MOST_PROCESSES)
     return ["-n", str(count), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from filelock import FileLock
 from psycopg import sql
 from sqlalchemy import Engine
 
 from core.settings import ENV_FILE_VARIABLE, Settings, load_settings
 from ingestion.ingest import Ingester
+from retrieval import minilm
 from retrieval.embeddings import Embedder, MiniLMEmbedder
 from store.embedded import EmbeddedPostgres
 from store.engine import connect
@@ -22,6 +24,8 @@ from store.workspaces import ensure_workspace
 
 # No test takes the power away; the server's own crashes lose nothing without these.
 HASTE = ("fsync = off", "full_page_writes = off")
+# By which share of a run in several processes the last file of a kind has begun.
+SHARES = {"acceptance": 0.7, "integration": 0.85, "unit": 1.0}
 SERVER_VARIABLE = "FOOTNOTE_TEST_DATABASE_URL"
 OUR_VARIABLES = (
     "DATABASE_URL", "REDIS_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_API_URL",
@@ -30,6 +34,26 @@ OUR_VARIABLES = (
 )  # fmt: skip
 
 _numbers = itertools.count()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mix the files where several processes share them.
+
+    Acceptance tests mostly wait and unit tests compute, so that both at once keep a machine busy.
+    Those that take longest per file begin early: else one process would end long after the others.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    kinds: dict[str, dict[Path, int]] = {}
+    for item in items:
+        files = kinds.setdefault(item.path.relative_to(Path(__file__).parent).parts[0], {})
+        files.setdefault(item.path, len(files))
+    turns = {
+        path: SHARES.get(kind, 1.0) * number / len(files)
+        for kind, files in kinds.items()
+        for path, number in files.items()
+    }
+    items.sort(key=lambda item: turns[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -122,7 +146,10 @@ def workspace_id(engine: Engine) -> int:
 @pytest.fixture(scope="session")
 def embedder_cache(pytestconfig: pytest.Config) -> Path:
     """The folder with the embedder's built graph, kept between runs."""
-    return Path(pytestconfig.cache.mkdir("footnote-embedder"))
+    folder = Path(pytestconfig.cache.mkdir("footnote-embedder"))
+    with FileLock(folder.with_suffix(".lock")):  # one process builds it, the others wait
+        minilm.build(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

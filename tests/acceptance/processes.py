@@ -1,5 +1,6 @@
 """Footnote's commands as people run them: real processes, with a home of their own."""
 
+import itertools
 import json
 import os
 import shutil
@@ -24,8 +25,11 @@ from store.embedded import EmbeddedPostgres
 COMMAND = (sys.executable, "-P", "-m", "cli")
 PATIENCE = 60.0  # seconds until something that must happen is taken for missing
 LOOK_EVERY = 0.05  # seconds
+PORTS = range(20_000, 32_000)
 LOG_LINES = 15
 READY = "Ctrl-C stops everything"  # the last line of `up` once all runs
+
+_port_numbers = itertools.count(os.getpid() * 97)
 
 
 @dataclass(frozen=True)
@@ -209,10 +213,17 @@ def wait_until(seen: Callable[[], bool], patience: float = PATIENCE) -> None:
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nothing listens on now, another each time.
+
+    It is below those that systems give to connections, and each process begins elsewhere, so that
+    nobody takes it between now and its use.
+    """
+    for number in _port_numbers:
+        port = PORTS[number % len(PORTS)]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("counting has no end")
 
 
 @contextmanager
@@ -220,7 +231,9 @@ def installation(embedder_cache: Path, **environment: str) -> Iterator[Footnote]
     """Make a home that a database server's account can reach, and remove all of it after."""
     home = Path(tempfile.mkdtemp(prefix="footnote-"))
     home.chmod(0o711)
-    shutil.copytree(embedder_cache, home / "cache")  # else each home builds its own, for seconds
+    # Else each home builds its own, for seconds. Another process may be building the exact graph.
+    unfit = shutil.ignore_patterns("tmp*", "*-fp32-*")
+    shutil.copytree(embedder_cache, home / "cache", ignore=unfit)
     footnote = Footnote(home, {"FOOTNOTE_PORT": str(free_port()), **environment})
     try:
         yield footnote

@@ -63,7 +63,9 @@ def test_readme_lists_every_setting() -> None:
     shown = dict(rows)
     for name, default in aliases().items():
         if default is not None:
-            plain = int(default) if isinstance(default, float) and default.is_integer() else default
+            plain = (
+                int(default) if isinstance(default, float) and default.is_integer() else default
+            )
             assert shown[name] == f"`{plain}`"
 
 

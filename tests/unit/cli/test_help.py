@@ -6,7 +6,14 @@ from click.testing import CliRunner
 
 from cli.__main__ import COMMANDS, footnote
 
-INNER = ["eval retrieval", "eval answers", "eval revisions", "eval corrections", "members set", "members show"]
+INNER = [
+    "eval retrieval",
+    "eval answers",
+    "eval revisions",
+    "eval corrections",
+    "members set",
+    "members show",
+]
 PLACES = ("add", "list", "show", "sync", "pause", "resume", "set", "remove")
 INNER += [f"sources {name}" for name in PLACES]
 INNER += [f"embeddings {name}" for name in ("show", "refresh", "cancel")]

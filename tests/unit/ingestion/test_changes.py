@@ -202,11 +202,11 @@ def test_a_thousand_sections_are_compared_in_seconds(renamed: bool) -> None:
     if renamed:
         after = after.replace("## Part", "## Chapter about")
     one, other = wording(before), wording(after)
-    started = time.monotonic()
+    started = time.process_time()
 
     assert len(section_changes(one, other)) >= 1000
 
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 @given(before=SOURCES, after=SOURCES)

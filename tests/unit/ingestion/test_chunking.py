@@ -184,8 +184,8 @@ def test_a_megabyte_is_chunked_in_seconds() -> None:
 
     source = "\n\n".join(f"Rule {n} " + "applies to all of our shops. " * 9 for n in range(4_000))
     document = read(source)
-    started = time.monotonic()
+    started = time.process_time()
     chunks = chunk(document, counting)
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
     assert_covers(document, chunks, TOKEN_LIMIT)
     assert counted < 2 * len(document.text)

@@ -76,12 +76,12 @@ def test_what_is_no_table_is_refused_in_a_sentence(
     source: str, error: type[DocumentError], message: str
 ) -> None:
     """Text, and tables larger than people read, are told apart."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(error) as refusal:
         parse("fees.csv", source.encode())
     assert str(refusal.value).startswith("fees.csv ")
     assert message in str(refusal.value)
-    assert time.monotonic() - started < PATIENCE
+    assert time.process_time() - started < PATIENCE
 
 
 def test_a_page_in_a_table_file_is_a_page() -> None:

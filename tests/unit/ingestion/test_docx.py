@@ -387,12 +387,12 @@ def test_bad_packages_are_refused_in_a_sentence(
     data: bytes, error: type[DocumentError], message: str
 ) -> None:
     """Bombs, entities, deep nesting, passwords and damage are told apart, and quickly."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(error) as refusal:
         parse("leave.docx", data)
     assert str(refusal.value).startswith("leave.docx ")
     assert message in str(refusal.value)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_a_part_that_lies_about_its_size_is_damaged() -> None:
@@ -412,6 +412,6 @@ def test_a_file_inside_a_package_does_not_tell_its_kind() -> None:
 
 def test_long_documents_are_read_in_time() -> None:
     """Five thousand paragraphs take seconds."""
-    started = time.monotonic()
+    started = time.process_time()
     assert read(item("Words of a paragraph that goes on for a while.", 1) * 5_000).text
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20

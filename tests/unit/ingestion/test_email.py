@@ -175,12 +175,12 @@ def test_bad_e_mails_are_refused_in_a_sentence(
     data: bytes, error: type[DocumentError], message: str
 ) -> None:
     """Encrypted, empty and nested e-mails are told apart, and quickly."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(error) as refusal:
         parse("a.eml", data)
     assert str(refusal.value).startswith("a.eml ")
     assert message in str(refusal.value)
-    assert time.monotonic() - started < PATIENCE
+    assert time.process_time() - started < PATIENCE
 
 
 def test_an_e_mail_of_attachments_says_what_to_send() -> None:
@@ -206,14 +206,14 @@ def test_an_e_mail_of_attachments_says_what_to_send() -> None:
 )  # fmt: skip
 def test_nonsense_in_headers_does_not_stop_reading(header: bytes) -> None:
     """A header that means nothing is read as far as it goes, or the e-mail refused, in time."""
-    started = time.monotonic()
+    started = time.process_time()
     said = ""
     try:
         said = parse("a.eml", HEADERS + header + b"\r\n\r\nWords go here.\r\n").text
     except (UnreadableFileError, EmptyFileError) as error:
         said = str(error)
     assert "Words go here." in said or said.startswith("a.eml ")
-    assert time.monotonic() - started < PATIENCE
+    assert time.process_time() - started < PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_nonsense_in_headers_does_not_stop_reading(header: bytes) -> None:
 )
 def test_long_e_mails_take_linear_time(unit: str) -> None:
     """A million characters of history are no reason to hang."""
-    started = time.monotonic()
+    started = time.process_time()
     data = HEADERS + b"Subject: x\r\n\r\nWords.\n" + (unit * (1_000_000 // len(unit))).encode()
     assert "Words." in parse("a.eml", data).text
-    assert time.monotonic() - started < PATIENCE
+    assert time.process_time() - started < PATIENCE

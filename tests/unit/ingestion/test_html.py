@@ -234,6 +234,6 @@ def test_nasty_input_takes_linear_time(unit: str) -> None:
 )
 def test_nasty_style_sheets_take_linear_time(sheet: str) -> None:
     """A malformed style sheet neither hangs nor hides."""
-    started = time.monotonic()
+    started = time.process_time()
     assert read("<p>seen</p>", f"<style>{sheet}</style>").text == "seen"
-    assert time.monotonic() - started < PATIENCE
+    assert time.process_time() - started < PATIENCE

@@ -144,10 +144,10 @@ def test_a_sheet_with_cells_far_away_is_refused_in_time() -> None:
     sheet = book.worksheets[0]
     sheet.cell(1, 1, "a")
     sheet.cell(1_048_576, 16_384, "b")
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(TooComplexError, match=r"^a\.xlsx has more than 200 columns"):
         parse("a.xlsx", saved(book))
-    assert time.monotonic() - started < PATIENCE
+    assert time.process_time() - started < PATIENCE
 
 
 def test_a_row_of_an_endless_number_is_refused_in_time() -> None:
@@ -158,10 +158,10 @@ def test_a_row_of_an_endless_number_is_refused_in_time() -> None:
         parts: dict[str, str | bytes] = {name: archive.read(name) for name in archive.namelist()}
     sheet = "xl/worksheets/sheet1.xml"
     parts[sheet] = bytes(parts[sheet]).replace(b'<row r="1"', b'<row r="99999999999999"')  # type: ignore[arg-type]
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(TooComplexError, match=r"^a\.xlsx has more than 3,000,000 cells"):
         parse("a.xlsx", package(parts))
-    assert time.monotonic() - started < PATIENCE
+    assert time.process_time() - started < PATIENCE
 
 
 # Presentations
@@ -416,9 +416,9 @@ def test_bad_files_are_refused_in_a_sentence(
     name: str, data: bytes, error: type[DocumentError], message: str
 ) -> None:
     """Passwords, bombs and damage are told apart, and quickly."""
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(error) as refusal:
         parse(name, data)
     assert str(refusal.value).startswith(f"{name} ")
     assert message in str(refusal.value)
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

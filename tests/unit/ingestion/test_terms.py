@@ -92,6 +92,6 @@ def test_a_hostile_text_takes_no_more_time_than_a_long_one(unit: str) -> None:
     """Time grows with the length of a text, whatever stands in it."""
     text = (unit * (100_000 // len(unit))).strip()
     document = ParsedDocument("t", text, (Block("paragraph", 0, len(text)),), ())
-    started = time.monotonic()
+    started = time.process_time()
     assert suggest(document) == []
-    assert time.monotonic() - started < PATIENCE
+    assert time.process_time() - started < PATIENCE

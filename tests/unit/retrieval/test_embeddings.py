@@ -133,11 +133,9 @@ def test_a_named_model_is_asked_at_its_address(
         open_embedder(settings)
 
 
-def test_without_a_name_minilm_embeds(
-    plain_settings: Settings, pytestconfig: pytest.Config
-) -> None:
+def test_without_a_name_minilm_embeds(plain_settings: Settings, embedder_cache: Path) -> None:
     """The default needs no server and keeps its graph under FOOTNOTE_HOME."""
-    built = minilm.build(Path(pytestconfig.cache.mkdir("footnote-embedder")))
+    built = minilm.build(embedder_cache)
     kept = plain_settings.home / "cache" / built.name
     kept.parent.mkdir(parents=True)
     shutil.copy(built, kept)

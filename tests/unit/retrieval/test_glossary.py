@@ -133,9 +133,9 @@ def test_ten_thousand_entries_cost_no_more_than_ten() -> None:
         assert added(question, glossary=glossary) == ["service quality north 77"]
         runs = []
         for _ in range(50):
-            started = time.perf_counter()
+            started = time.process_time()
             glossary.expand(question)
-            runs.append(time.perf_counter() - started)
+            runs.append(time.process_time() - started)
         times.append(min(runs))
     assert times[1] < 5 * times[0] + 1e-4
 

@@ -25,9 +25,9 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def folder(pytestconfig: pytest.Config) -> Path:
+def folder(embedder_cache: Path) -> Path:
     """Where built graphs are kept between runs."""
-    return Path(pytestconfig.cache.mkdir("footnote-embedder"))
+    return embedder_cache
 
 
 @pytest.fixture(scope="module")

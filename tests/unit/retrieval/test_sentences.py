@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from retrieval.sentences import split
 from tests.unit.ingestion.documents import SOURCES
 
-PATIENCE = 30.0  # seconds; the machine may be busy, and quadratic time is hours
+PATIENCE = 30.0  # seconds of this process; quadratic time is hours
 
 
 def sentences(text: str) -> list[str]:
@@ -72,6 +72,6 @@ def test_a_long_line_is_split_like_short_ones() -> None:
 @pytest.mark.parametrize("unit", ["word ", "x", "?!", '".', '!"', "a. ", ". ", "(.)", "row. Go "])
 def test_half_a_million_characters_take_linear_time(unit: str) -> None:
     """Text without sentences, or full of stops, does not hang."""
-    started = time.monotonic()
+    started = time.process_time()
     assert split(unit * (500_000 // len(unit)))
-    assert time.monotonic() - started < PATIENCE
+    assert time.process_time() - started < PATIENCE
