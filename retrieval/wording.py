@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
+from typing import NamedTuple
 
 from rapidfuzz.fuzz import ratio
 
@@ -198,7 +199,7 @@ def _together(pieces: Sequence[str], text: str) -> str | None:
 def _is_kept_in_place(piece: str, whole: str, old_text: str, new_text: str) -> bool:
     if is_telling(whole) and stands(whole, new_text) is not None:
         return True
-    if all(whole not in before for before, _ in _changes(old_text, new_text)):
+    if all(whole not in place.before for place in _changes(old_text, new_text)):
         return True
     now = counterpart(whole, old_text, new_text)
     return now is not None and stands(piece, now) is not None
@@ -327,6 +328,21 @@ def _binding(text: str) -> Counter[str]:
 # --- what stands there now -----------------------------------------------------------------
 
 
+class Stretch(NamedTuple):
+    """Neighbouring sentences as they stand in a text, and their stems."""
+
+    text: str
+    stems: tuple[str, ...]
+
+
+class Replaced(NamedTuple):
+    """Sentences of one text, and those that stand in their place in another."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    after_text: str  # from the first of them to the last, as it stands
+
+
 @lru_cache(maxsize=8)
 def _spans(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(split(text))
@@ -337,12 +353,14 @@ def _sentences(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4)
-def _changes(old_text: str, new_text: str) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+def _changes(old_text: str, new_text: str) -> tuple[Replaced, ...]:
     """Return which sentences of the one text stand in place of which of the other."""
-    old, new = _sentences(old_text), _sentences(new_text)
+    old, new, spans = _sentences(old_text), _sentences(new_text), _spans(new_text)
     matcher = SequenceMatcher(None, _folded(old), _folded(new), autojunk=False)
     return tuple(
-        (old[i:j], new[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"
+        Replaced(old[i:j], new[k:m], new_text[spans[k][0] : spans[m - 1][1]] if k < m else "")
+        for tag, i, j, k, m in matcher.get_opcodes()
+        if tag != "equal"
     )
 
 
@@ -352,46 +370,49 @@ def _folded(sentences: Sequence[str]) -> list[str]:
 
 def _in_place(sentence: str, old_text: str, new_text: str) -> str | None:
     """Return what took a sentence's place in the comparison of the two texts."""
-    for before, after in _changes(old_text, new_text):
-        if sentence not in before:
-            continue
-        if len(before) == len(after) == 1:
-            runs = [after[0]]
-            least = ALIKE_ONE_FOR_ONE
-        else:
-            runs = list(_runs(after, new_text))
-            least = ALIKE_IN_PLACE
-        return _most_alike(sentence, _fresh(runs, old_text), least)
+    for place in _changes(old_text, new_text):
+        if sentence in place.before:
+            alone = len(place.before) == len(place.after) == 1
+            least = ALIKE_ONE_FOR_ONE if alone else ALIKE_IN_PLACE
+            return _most_alike(sentence, _runs(place), least, old_text)
     return None
 
 
 def _elsewhere(sentence: str, old_text: str, new_text: str) -> str | None:
     """Return the new sentence that is most like one that is gone."""
-    every = [one for _, after in _changes(old_text, new_text) for one in after]
-    return _most_alike(sentence, _fresh(every, old_text), ALIKE_ELSEWHERE)
+    every = [
+        Stretch(one, _stems(one)) for place in _changes(old_text, new_text) for one in place.after
+    ]
+    return _most_alike(sentence, every, ALIKE_ELSEWHERE, old_text)
 
 
-def _runs(sentences: Sequence[str], text: str) -> Iterator[str]:
-    """Yield one to three neighbouring sentences, as they stand in the text."""
-    for first in range(len(sentences)):
-        for last in range(first, min(first + LONGEST_RUN, len(sentences))):
-            start = text.find(sentences[first])
-            end = text.find(sentences[last], start)
-            if start >= 0 and end >= 0:
-                yield text[start : end + len(sentences[last])]
+def _runs(place: Replaced) -> list[Stretch]:
+    """Return each run of one to three neighbouring sentences of what stands in a place."""
+    runs = []
+    start = 0
+    for first in range(len(place.after)):
+        start = place.after_text.index(place.after[first], start)
+        end = start
+        stems: tuple[str, ...] = ()
+        for sentence in place.after[first : first + LONGEST_RUN]:
+            end = place.after_text.index(sentence, end) + len(sentence)
+            stems += _stems(sentence)
+            runs.append(Stretch(place.after_text[start:end], stems))
+        start += len(place.after[first])
+    return runs
 
 
-def _fresh(candidates: Sequence[str], old_text: str) -> list[str]:
-    """Leave out what stood in the old text as well: it took nothing's place."""
-    return [one for one in candidates if stands(one, old_text) is None]
-
-
-def _most_alike(sentence: str, candidates: Sequence[str], least: float) -> str | None:
+def _most_alike(
+    sentence: str, candidates: Sequence[Stretch], least: float, old_text: str
+) -> str | None:
+    """Return the stretch that is most like a sentence, of those that are new."""
     wanted = _stems(sentence)
-    likeness = {one: ratio(wanted, _stems(one)) for one in candidates}
-    best = max(likeness, key=lambda one: (likeness[one], -len(one)), default=None)
-    return best if best is not None and likeness[best] >= least else None
+    likeness = [(ratio(wanted, one.stems), -len(one.text), one.text) for one in candidates]
+    near = sorted((one for one in likeness if one[0] >= least), reverse=True)
+    # What stood in the old text as well took nothing's place.
+    return next((one for _, _, one in near if stands(one, old_text) is None), None)
 
 
-def _stems(sentence: str) -> list[str]:
-    return [stem(word) for word in words(sentence) if word not in ARTICLES]
+@lru_cache(maxsize=10_000)
+def _stems(sentence: str) -> tuple[str, ...]:
+    return tuple(stem(word) for word in words(sentence) if word not in ARTICLES)
