@@ -97,7 +97,7 @@ class Office:
         """How events ended."""
         with self.engine.connect() as connection:
             rows = connection.execute(
-                text("SELECT outcome, count(*) AS count FROM events GROUP BY 1")
+                text("SELECT outcome, count(*) AS n FROM events GROUP BY 1")
             )
             return {row.outcome: row.n for row in rows}
 
