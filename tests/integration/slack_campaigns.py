@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import psutil
 from sqlalchemy import Engine, text
@@ -96,9 +97,7 @@ class Office:
     def outcomes(self) -> dict[str, int]:
         """How events ended."""
         with self.engine.connect() as connection:
-            rows = connection.execute(
-                text("SELECT outcome, count(*) AS n FROM events GROUP BY 1")
-            )
+            rows = connection.execute(text("SELECT outcome, count(*) AS n FROM events GROUP BY 1"))
             return {row.outcome: row.n for row in rows}
 
     def replies(self, channel: str, ts: str) -> list[Message]:
@@ -145,7 +144,7 @@ def kill_bots(office: Office, count: int, seed: int, **changes: str) -> None:
         place = places[n % len(places)]
         before = len(slack.deliveries)
         ts = slack.say(place, slack.alice, slack.mention(dice.choice(QUESTIONS)))
-        wait_until(lambda before=before: _acknowledged(slack, before))
+        wait_until(partial(_acknowledged, slack, before))
         time.sleep(dice.uniform(0, slow))
         office.kill(bot)
         wait_until(lambda: not slack.socket_mode.links)
