@@ -32,6 +32,8 @@ SLACK = 1_000  # characters that may have come between the parts of a quote
 REACH = 300  # characters around words in which the rest of their sentence is looked for
 SENTENCE_END = re.compile(r"[.!?:;|\n]")
 MARKUP = " \n*_~#"  # what may stand around a sentence without being said
+STOPS = ".!?"
+SIGNS_BEHIND = ",;:)]\"'”’"
 CELL = " | "  # between the cells of a row, as documents are read
 LEAST_SLIP = 4  # letters of a word in which a slip of the keyboard is believed
 
@@ -157,18 +159,32 @@ def _is_said(piece: str, whole: str, text: str) -> bool:
     """Whether words stand in a text, with nothing before or behind that binds them otherwise.
 
     "Items can be returned." is not said by "Only items can be returned."; what stood around a
-    part of a sentence is not looked at.
+    part of a sentence is not looked at. Another sign may end a sentence, but no word go on.
     """
+    begins, ends = whole.startswith(piece), whole.endswith(piece)
     for span in standing(piece, text):
-        left = SENTENCE_END.split(text[: span.start][-REACH:])[-1]
-        right = SENTENCE_END.split(text[span.end :][:REACH], maxsplit=1)[0]
-        around = [
-            left if whole.startswith(piece) else "",
-            right if whole.endswith(piece) and piece[-1:] not in ".!?" else "",
-        ]
-        if not any(_binding(part) or facts(part) for part in around):
+        before = _before(text, span.start) if begins else ""
+        behind = _behind(text, span.end) if ends and piece[-1] not in STOPS else ""
+        if not any(_binding(part) or facts(part) for part in (before, behind)):
+            return True
+    bare = piece.rstrip(STOPS + SIGNS_BEHIND)
+    if not ends or bare == piece or not is_telling(bare):
+        return False
+    for span in standing(bare, text):
+        before = _before(text, span.start) if begins else ""
+        if not (words(_behind(text, span.end)) or _binding(before) or facts(before)):
             return True
     return False
+
+
+def _before(text: str, start: int) -> str:
+    """Return what stands before a place in its sentence."""
+    return SENTENCE_END.split(text[max(0, start - REACH) : start])[-1]
+
+
+def _behind(text: str, end: int) -> str:
+    """Return what stands behind a place in its sentence."""
+    return SENTENCE_END.split(text[end : end + REACH], maxsplit=1)[0]
 
 
 def is_telling(words_said: str) -> bool:

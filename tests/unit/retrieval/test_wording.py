@@ -151,7 +151,10 @@ def test_a_scrap_is_said_only_in_its_place() -> None:
         pytest.param(f"Only {SALE}", False, id="only"),
         pytest.param(f"Unless damaged, {SALE}", False, id="a condition"),
         pytest.param(f"From 2027 {SALE}", False, id="a date"),
+        pytest.param(f"{SALE[:-1]}, unless it is used.", False, id="a condition behind"),
+        pytest.param(f"{SALE[:-1]} and of purchase.", False, id="more behind"),
         pytest.param(f"Note: {SALE}", True, id="a heading in the line"),
+        pytest.param(f"({SALE[:-1]}),", True, id="other signs"),
         pytest.param(f"Dogs stay outside. {SALE} Only cats may enter.", True, id="neighbours"),
     ],
 )
