@@ -151,16 +151,28 @@ def test_a_scrap_is_said_only_in_its_place() -> None:
         pytest.param(f"Only {SALE}", False, id="only"),
         pytest.param(f"Unless damaged, {SALE}", False, id="a condition"),
         pytest.param(f"From 2027 {SALE}", False, id="a date"),
-        pytest.param(f"{SALE[:-1]}, unless it is used.", False, id="a condition behind"),
-        pytest.param(f"{SALE[:-1]} and of purchase.", False, id="more behind"),
         pytest.param(f"Note: {SALE}", True, id="a heading in the line"),
-        pytest.param(f"({SALE[:-1]}),", True, id="other signs"),
         pytest.param(f"Dogs stay outside. {SALE} Only cats may enter.", True, id="neighbours"),
     ],
 )
 def test_a_sentence_is_not_said_by_one_that_binds_it_otherwise(now: str, said: bool) -> None:
     """What is put before its words can turn them, though they stand as they were."""
     assert stands(SALE, now) is not None
+    assert (broken(SALE, OLD.replace(SALE, now)) == []) is said
+
+
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [
+        pytest.param("),", True, id="other signs"),
+        pytest.param("", True, id="none"),
+        pytest.param(", unless it is used.", False, id="a condition"),
+        pytest.param(" and of purchase.", False, id="more words"),
+    ],
+)
+def test_another_sign_may_end_a_sentence_but_no_word_go_on(end: str, said: bool) -> None:
+    """Whatever goes on belongs to what is said."""
+    now = SALE.removesuffix(".") + end
     assert (broken(SALE, OLD.replace(SALE, now)) == []) is said
 
 
