@@ -291,6 +291,7 @@ def test_slacks_look_fits_a_phone_in_light_and_dark(
         page.get_by_role("link", name="as Slack shows it").click()
         answered = page.locator(".message").last
         expect(answered).to_contain_text("<script>document.title='taken'</script>")
+        page.wait_for_load_state()  # the words may stand before the style sheet has come
         assert page.locator("script, main a[href^='javascript'], [style]").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth") == phone["width"]
         picture(page, f"slack-phone-{scheme}")
