@@ -12,7 +12,12 @@ from store.engine import CONNECT_TIMEOUT
 CHANNEL = "outbox"
 BATCH = 100  # rows a transaction
 
-QUEUES = {"ingest_file": "ingest", "sync_source": "default", "refresh_embeddings": "embed"}
+QUEUES = {
+    "ingest_file": "ingest",
+    "sync_source": "default",
+    "refresh_embeddings": "embed",
+    "train_model": "train",
+}
 """The Celery queue of each task; what is not named goes to `default`."""
 
 

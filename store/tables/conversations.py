@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Table,
     Text,
@@ -77,6 +78,8 @@ answers = Table(
     Column("scope", JSONB),  # the part of the documents that the place answers from; null: all
     Column("superseded_by", Text),  # the answer that a correction put in its stead
     Column("superseded_at", DateTime(timezone=True)),
+    Column("style_model_id", BigInteger, ForeignKey("models.id", ondelete="SET NULL")),
+    Column("style_outcome", Text),  # what became of its rewriting; null where none was tried
     created_column(),
     Index("ix_answers_workspace_id_created_at", "workspace_id", "created_at"),
     Index("ix_answers_user_id_created_at", "workspace_id", "user_id", "created_at"),
@@ -93,6 +96,13 @@ answers = Table(
     ),
     one_of("route", "policy", "small_talk", "human", "out_of_scope", "clarify"),
     one_of("outcome", "answered", "refused", "clarifying", "escalated", "error"),
+    one_of("style_outcome", "styled", "facts_changed", "failed"),
+    Index(
+        "ix_answers_style_model_id",
+        "style_model_id",
+        "created_at",
+        postgresql_where=text("style_model_id IS NOT NULL"),
+    ),
 )
 
 claims = Table(
@@ -162,13 +172,34 @@ transcripts = Table(
     workspace_column(),
     Column("origin", Text, nullable=False),
     Column("origin_key", Text, nullable=False),  # the answer, the escalation … it was made of
-    Column("messages", JSONB, nullable=False),  # [{"role": "asker" | "team", "text": …}]
+    # [{"role": "asker" | "team", "text": …}] as they came; with placeholders once reviewed
+    Column("messages", JSONB, nullable=False),
+    Column("redacted", JSONB),  # the same with placeholders for personal data; null: not read yet
+    Column("edited", JSONB),  # the same as a curator left it, where they changed something
+    Column("disliked", Text),  # the bot's reply that these words are better than, redacted
+    Column("answer_id", Text, ForeignKey("answers.id", ondelete="SET NULL")),  # that reply's
     Column("audience", ARRAY(Text), nullable=False),  # who may see it
     Column("user_id", Text),  # whose words it holds, beside the team's
+    Column("people", ARRAY(Text), nullable=False, server_default="{}"),  # of the team, who spoke
     Column("added_by", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="candidate"),
+    Column("findings", JSONB, nullable=False, server_default="[]"),  # [{"kind": …, "reason": …}]
+    Column("redactions", JSONB, nullable=False, server_default="{}"),  # how many of each kind
+    Column("labels", JSONB, nullable=False, server_default="{}"),  # route, sentiment, tone tags
+    Column("language", Text),
+    Column("quality", REAL),  # 0 … 1
+    Column("signature", LargeBinary),  # MinHash of its words
+    Column("duplicate_of", BigInteger, ForeignKey("transcripts.id", ondelete="SET NULL")),
+    Column("revision", Integer, nullable=False, server_default="0"),  # counts changes by people
+    Column("happened_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("curated_at", DateTime(timezone=True)),  # when the automatic first pass read it
+    Column("reviewed_by", Text),
+    Column("reviewed_at", DateTime(timezone=True)),
     created_column(),
     UniqueConstraint("workspace_id", "origin", "origin_key"),
+    Index("ix_transcripts_state", "workspace_id", "state", "id"),
+    Index("ix_transcripts_answer_id", "answer_id"),
+    Index("ix_transcripts_duplicate_of", "duplicate_of"),
     one_of("origin", "escalation", "feedback", "shortcut", "import"),
-    one_of("state", "candidate", "approved", "rejected"),
+    one_of("state", "candidate", "quarantined", "approved", "rejected"),
 )

@@ -1,4 +1,4 @@
-"""Models, and work in the background."""
+"""Work in the background."""
 
 from sqlalchemy import (
     BigInteger,
@@ -24,28 +24,6 @@ from store.tables.columns import (
     metadata,
     one_of,
     workspace_column,
-)
-
-models = Table(
-    "models",
-    metadata,
-    id_column(),
-    workspace_column(),
-    Column("kind", Text, nullable=False),  # "style", "router", "ranker", "query_adapter"
-    Column("name", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("artefact", Text, nullable=False),  # where its files are, or its name at a provider
-    Column("evidence", JSONB, nullable=False, server_default="{}"),  # the gate's figures
-    created_column(),
-    UniqueConstraint("workspace_id", "kind", "name"),
-    one_of("state", "candidate", "active", "retired"),
-    Index(
-        "ix_models_one_active",
-        "workspace_id",
-        "kind",
-        unique=True,
-        postgresql_where=text("state = 'active'"),
-    ),
 )
 
 uploads = Table(

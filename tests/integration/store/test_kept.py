@@ -15,9 +15,17 @@ from store.answers import Answer, Citation, Claim, find_answer, new_answer_id, s
 from store.audit import record
 from store.blobs import read_blob, save_blob
 from store.conversations import Turn, add_turn, ensure_conversation
+from store.datasets import DatasetRow, save_dataset
 from store.jobs import submit
 from store.members import save_member
-from store.model_registry import active_model, promote_model, register_model
+from store.model_registry import (
+    active_model,
+    find_model,
+    promote_model,
+    register_model,
+    save_verdict,
+)
+from store.runs import add_run_event, report_step, start_run
 from store.uploads import open_upload
 from store.usage import Limits, count_message
 from store.workspaces import delete_workspace, ensure_workspace, workspace_keys
@@ -205,6 +213,39 @@ def _fill(shelf: Shelf, key: str) -> None:
         record(connection, workspace_id, "U1", "document deleted", "returns")
         _fill_places(connection, workspace_id, key)
     _fill_slack(shelf, key)
+    _fill_voice(shelf)
+
+
+def _fill_voice(shelf: Shelf) -> None:
+    """Do the same for the tables of the voice: a dataset, a run with all it left, a verdict."""
+    engine, workspace_id = shelf.engine, shelf.workspace_id
+    rows = [DatasetRow("train", {"text": "Hello", "label": "small_talk"}, "c1")]
+    with engine.begin() as connection:
+        dataset, _ = save_dataset(connection, workspace_id, "tone", "routes", rows, {}, "U1")
+        run_id, _ = start_run(
+            connection,
+            dataset,
+            name="router",
+            kind="router",
+            backend="router",
+            base=None,
+            recipe={},
+            requested_by="U1",
+        )
+        connection.execute(
+            insert(tables.retraining_rules).values(
+                workspace_id=workspace_id, kind="router", backend="router", updated_by="U1"
+            )
+        )
+        connection.execute(
+            insert(tables.evaluations).values(
+                workspace_id=workspace_id, kind="style", name="weekly", figures={}
+            )
+        )
+    report_step(engine, run_id, 1, 2, {"loss": 0.5})
+    add_run_event(engine, run_id, "began")
+    model = find_model(engine, workspace_id, "a")
+    save_verdict(engine, model, stage="gate", passed=True, reason="better", evidence={})
 
 
 def _fill_places(connection: Connection, workspace_id: int, key: str) -> None:
