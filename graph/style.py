@@ -8,11 +8,11 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graph.addresses import addresses
 from graph.models import ModelError, StyledSentences, ask_model, open_model
 from graph.prompts import style_messages
 from graph.state import State, Tools, storable
 from graph.verify import too_long
+from retrieval.addresses import addresses
 from retrieval.quotes import NEGATION, facts
 from store.answers import Claim
 from store.model_registry import active_model

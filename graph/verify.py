@@ -5,8 +5,8 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graph.addresses import addresses
 from graph.state import DraftClaim, State, Tools
+from retrieval.addresses import addresses
 from retrieval.lexical import terms
 from retrieval.quotes import Span, locate, unsupported_reason
 from retrieval.retriever import Retrieval

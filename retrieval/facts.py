@@ -102,7 +102,12 @@ def facts(text: str) -> set[Fact]:
     dates "2026-09-01" and "1 September 2026"; "14 days", "14 weeks" and "14 working days" are
     three.
     """
-    return set(_facts(_tokens(text)))
+    return set(facts_in_order(text))
+
+
+def facts_in_order(text: str) -> list[Fact]:
+    """Return the same facts as `facts`, as the text states them one after the other."""
+    return list(_facts(_tokens(text)))
 
 
 def rates(text: str) -> set[str]:

@@ -288,23 +288,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_dataset_rows_transcript_id"), "dataset_rows", ["transcript_id"], unique=False
     )
-    op.add_column("answers", sa.Column("style_model_id", sa.BigInteger(), nullable=True))
     op.add_column("answers", sa.Column("style_outcome", sa.Text(), nullable=True))
-    op.create_index(
-        "ix_answers_style_model_id",
-        "answers",
-        ["style_model_id", "created_at"],
-        unique=False,
-        postgresql_where=sa.text("style_model_id IS NOT NULL"),
-    )
-    op.create_foreign_key(
-        op.f("fk_answers_style_model_id"),
-        "answers",
-        "models",
-        ["style_model_id"],
-        ["id"],
-        ondelete="SET NULL",
-    )
     op.add_column("models", sa.Column("run_id", sa.BigInteger(), nullable=True))
     op.add_column("models", sa.Column("backend", sa.Text(), nullable=True))
     op.add_column("models", sa.Column("base", sa.Text(), nullable=True))
@@ -481,14 +465,7 @@ def downgrade() -> None:
     op.drop_column("models", "base")
     op.drop_column("models", "backend")
     op.drop_column("models", "run_id")
-    op.drop_constraint(op.f("fk_answers_style_model_id"), "answers", type_="foreignkey")
-    op.drop_index(
-        "ix_answers_style_model_id",
-        table_name="answers",
-        postgresql_where=sa.text("style_model_id IS NOT NULL"),
-    )
     op.drop_column("answers", "style_outcome")
-    op.drop_column("answers", "style_model_id")
     op.drop_index(op.f("ix_dataset_rows_transcript_id"), table_name="dataset_rows")
     op.drop_index(op.f("ix_dataset_rows_dataset_id"), table_name="dataset_rows")
     op.drop_table("dataset_rows")

@@ -78,7 +78,6 @@ answers = Table(
     Column("scope", JSONB),  # the part of the documents that the place answers from; null: all
     Column("superseded_by", Text),  # the answer that a correction put in its stead
     Column("superseded_at", DateTime(timezone=True)),
-    Column("style_model_id", BigInteger, ForeignKey("models.id", ondelete="SET NULL")),
     Column("style_outcome", Text),  # what became of its rewriting; null where none was tried
     created_column(),
     Index("ix_answers_workspace_id_created_at", "workspace_id", "created_at"),
@@ -97,12 +96,6 @@ answers = Table(
     one_of("route", "policy", "small_talk", "human", "out_of_scope", "clarify"),
     one_of("outcome", "answered", "refused", "clarifying", "escalated", "error"),
     one_of("style_outcome", "styled", "facts_changed", "failed"),
-    Index(
-        "ix_answers_style_model_id",
-        "style_model_id",
-        "created_at",
-        postgresql_where=text("style_model_id IS NOT NULL"),
-    ),
 )
 
 claims = Table(

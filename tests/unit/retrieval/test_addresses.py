@@ -2,7 +2,7 @@
 
 import pytest
 
-from graph.addresses import addresses
+from retrieval.addresses import addresses
 
 
 @pytest.mark.parametrize(
