@@ -122,16 +122,24 @@ def extend(engine: Engine, job_id: int, owner: str, lease: float) -> bool:
         return extended.rowcount == 1
 
 
-def report_progress(engine: Engine, job_id: int, owner: str, done: int, total: int) -> None:
-    """Write down how far a job is that this owner holds."""
+def report_progress(
+    engine: Engine, job_id: int, owner: str, done: int, total: int, *, anew: bool = False
+) -> bool:
+    """Write down how far a job is that this owner holds; False if it no longer holds it.
+
+    `anew` counts its attempts from the first again: long work that got further than the attempt
+    before it is not failed for how often its process was ended.
+    """
     with engine.begin() as connection:
-        connection.execute(
+        written = connection.execute(
             text(
-                "UPDATE jobs SET done = :done, total = :total, updated_at = now()"
+                "UPDATE jobs SET done = :done, total = :total, updated_at = now(),"
+                " attempts = CASE WHEN :anew THEN 1 ELSE attempts END"
                 " WHERE id = :id AND state = 'running' AND lease_owner = :owner"
             ),
-            {"id": job_id, "owner": owner, "done": done, "total": total},
+            {"id": job_id, "owner": owner, "done": done, "total": total, "anew": anew},
         )
+        return written.rowcount == 1
 
 
 def pause(engine: Engine, job_id: int, owner: str) -> bool:

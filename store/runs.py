@@ -347,6 +347,28 @@ def cancel_run(engine: Engine, run_id: int) -> None:
     _end(engine, run_id, "cancelled", None)
 
 
+def fail_abandoned(engine: Engine) -> int:
+    """Fail the runs whose job was given up, as after three ended processes; return how many."""
+    with engine.begin() as connection:
+        failed = connection.execute(
+            text(
+                "UPDATE training_runs r SET state = 'failed', ended_at = now(),"
+                " reason = coalesce(j.error, 'Its job was ended.')"
+                " FROM jobs j WHERE j.id = r.job_id AND j.state = 'failed'"
+                " AND r.state IN ('queued', 'running')"
+            )
+        )
+        return int(failed.rowcount)
+
+
+def model_of_run(engine: Engine, run_id: int) -> int | None:
+    """Return the id of the model that a run registered, None where there is none."""
+    with engine.connect() as connection:
+        return connection.execute(
+            text("SELECT id FROM models WHERE run_id = :id"), {"id": run_id}
+        ).scalar_one_or_none()
+
+
 def _end(engine: Engine, run_id: int, state: RunState, reason: str | None) -> None:
     with engine.begin() as connection:
         connection.execute(
