@@ -43,11 +43,12 @@ from bot.timing import elsewhere
 from bot.workspaces import Workspace
 from core.errors import reference_id
 from core.logs import logger
-from graph.state import Question
+from graph.state import Question, storable
 from store.access import EVERYONE, Access
 from store.answers import Answer
 from store.channels import ChannelSettings, channel_settings
 from store.cited import checked_at
+from store.conversations import add_exchange
 from store.events import (
     Event,
     answers_to,
@@ -149,12 +150,26 @@ class Handler:
             self._withdraw(workspace, event, None)
             return
         incoming = incoming_of(event)
+        if not incoming.addressed and not self._is_for_us(workspace, event, incoming):
+            self._end(workspace, event, "not_for_us", anybody=True)
+            return
         private = private_of(incoming, self._settings(workspace, event.channel))
         with workspace.engine.begin() as connection:
             if not end_event(connection, event.id, "error"):
                 return
             messages = render_failure(reference)
             self._write(connection, workspace, event, incoming, private, messages, late=True)
+            if event.kind == "question" and event.conversation_id is not None:
+                # What follows in the thread may speak of it all the same.
+                add_exchange(
+                    connection,
+                    event.conversation_id,
+                    storable(incoming.text),
+                    messages[0].text,
+                    user_id=incoming.user,
+                    event_key=event.key,
+                    message_key=event.message_key,
+                )
         workspace.wake()
 
     # --- what needs no answer ---------------------------------------------------------------
@@ -401,9 +416,12 @@ class Handler:
                 forget_message(connection, workspace.id, event.message_key)
         workspace.wake()
 
-    def _end(self, workspace: Workspace, event: Event, outcome: str) -> None:
+    def _end(
+        self, workspace: Workspace, event: Event, outcome: str, *, anybody: bool = False
+    ) -> None:
+        """End an event without a reply; `anybody` says that another may be working on it."""
         with workspace.engine.begin() as connection:
-            end_event(connection, event.id, outcome, owner=self.owner)
+            end_event(connection, event.id, outcome, owner=None if anybody else self.owner)
 
     def _write(
         self,

@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     openai_embedding_model: str | None = Field(
         None, validation_alias=AliasChoices("OPENAI_EMBEDDING_MODEL")
     )
+    serve_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("FOOTNOTE_SERVE_KEY")
+    )  # what `footnote serve` asks of who wants an answer of a local model, and the bot shows
     model_timeout: float = Field(
         20.0, gt=0, le=55, validation_alias=AliasChoices("FOOTNOTE_MODEL_TIMEOUT")
     )  # seconds for one model call; every Slack message must end within 60

@@ -25,7 +25,12 @@ def answer(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
         return {"draft": extract(question, retrieval)}
     passages = retrieval.passages[:MODEL_PASSAGES]
     messages = answer_messages(
-        question, state["history"], passages, language=asked.language, tone=asked.tone
+        question,
+        state["history"],
+        passages,
+        language=asked.language,
+        tone=asked.tone,
+        examples=_examples(state, tools),
     )
     try:
         generated, tokens = ask_model(tools.model, messages, GeneratedAnswer)
@@ -43,3 +48,11 @@ def answer(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
         if 1 <= claim.passage <= len(passages)
     )
     return {"draft": Draft(tools.model.model_name, claims, tokens=tokens)}
+
+
+def _examples(state: State, tools: Tools) -> list[str]:
+    """Return replies of the team to show for their tone, where no tuned model restyles after."""
+    question = state["question"]
+    if tools.voices.model_for(question.conversation) is not None:
+        return []
+    return [one.replied for one in tools.voices.nearest(question.text, question.access)]

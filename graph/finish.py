@@ -9,11 +9,10 @@ from langgraph.runtime import Runtime
 from sqlalchemy import Engine
 
 from graph.escalate import OFFER, SORRY, human_text, reason_to_hand_over
-from graph.router import REPLIES, small_talk_kind
 from graph.state import Question, State, Tools
 from graph.verify import closest_citation
 from store.answers import Answer, Outcome, new_answer_id, save_answer
-from store.conversations import Turn, add_turn
+from store.conversations import add_exchange
 
 NO_POLICY = "I don't have a policy that answers this."
 OTHER_WORDS = "Try other words, or ask to talk to a human."
@@ -52,7 +51,7 @@ def _ended(state: State, tools: Tools) -> dict[str, Any]:
         text = human_text(tools.settings.escalation_contact, question.takes_over)
         return {"outcome": "escalated", "text": text}
     if route == "small_talk":
-        return {"outcome": "answered", "text": REPLIES[small_talk_kind(question.text)]}
+        return {"outcome": "answered", "text": state["reply"]}
     if route == "clarify":
         return {"outcome": "clarifying", "text": WHICH_ONE}
     claims = state.get("claims", ())
@@ -100,6 +99,7 @@ def make_answer(question: Question, state: State, started: float, trace: dict[st
         note=state.get("note"),
         seconds=time.perf_counter() - started,
         trace=trace,
+        style_outcome=state.get("style_outcome"),
     )
 
 
@@ -114,19 +114,13 @@ def keep(
     with engine.begin() as connection:
         turn_id = None
         if conversation_id is not None:
-            asked = Turn("asker", question.text)
-            turn_id = add_turn(
+            turn_id = add_exchange(
                 connection,
                 conversation_id,
-                asked,
+                question.text,
+                answer.text,
                 user_id=question.user_id,
                 event_key=question.event_key,
-                message_key=question.message_key,
-            )
-            add_turn(
-                connection,
-                conversation_id,
-                Turn("footnote", answer.text),
                 message_key=question.message_key,
             )
         save_answer(

@@ -1,4 +1,7 @@
-"""The agent's wiring: route → retrieve → weigh → answer → verify → style → finish."""
+"""The agent's wiring: route → retrieve → weigh → answer → verify → style → finish.
+
+Small talk goes route → tone → finish, and asks no document.
+"""
 
 import time
 from collections.abc import Callable
@@ -21,8 +24,10 @@ from graph.retrieve import retrieve, weigh
 from graph.router import Router
 from graph.state import Question, State, Tools, Turn
 from graph.style import style
+from graph.tone import tone
 from graph.trace import make_trace
 from graph.verify import verify
+from graph.voice import Voices
 from retrieval.embeddings import Embedder, Embedders
 from retrieval.retriever import Retriever
 from store.answers import Answer, Outcome, find_answer, new_answer_id
@@ -34,10 +39,13 @@ from store.conversations import (
     serialised,
 )
 from store.engine import connect
+from store.model_registry import ModelsInUse
 
 EXTRACTIVE = "extractive"  # as a trace names who answered without a model
 
 log = logger(__name__)
+
+AFTER_ROUTE = {"policy": "retrieve", "small_talk": "tone"}
 
 MOST_STEPS = 8  # nodes that a question goes through; the longest way has seven
 
@@ -70,16 +78,17 @@ def _timed(name: str, node: Node) -> Node:
 def build_graph() -> Any:
     """Compile the graph; it keeps nothing between questions."""
     graph = StateGraph(State, context_schema=Tools)
-    nodes: tuple[Node, ...] = (route, retrieve, weigh, answer, verify, style, finish)
+    nodes: tuple[Node, ...] = (route, tone, retrieve, weigh, answer, verify, style, finish)
     for node in nodes:
         name = cast("Any", node).__name__
         graph.add_node(name, cast("Any", _timed(name, node)))
     graph.add_edge(START, "route")
     graph.add_conditional_edges(
         "route",
-        lambda state: "retrieve" if state["route"] == "policy" else "finish",
-        ["retrieve", "finish"],
+        lambda state: AFTER_ROUTE.get(state["route"], "finish"),
+        ["retrieve", "tone", "finish"],
     )
+    graph.add_edge("tone", "finish")
     graph.add_edge("retrieve", "weigh")
     graph.add_conditional_edges(
         "weigh",
@@ -195,6 +204,7 @@ def open_agent(
     router: Router | None = None,
 ) -> Agent:
     """Compose the agent of one workspace; agents of several may share a `router`."""
+    in_use = ModelsInUse(engine, workspace_id)
     return Agent(
         Tools(
             settings=settings,
@@ -205,5 +215,6 @@ def open_agent(
             ),
             router=router or Router(embedder),
             model=open_model(settings),
+            voices=Voices(settings, engine, workspace_id, embedder, in_use),
         )
     )

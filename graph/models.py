@@ -1,5 +1,6 @@
 """The language model behind an OpenAI-compatible address, and what it must return."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.exceptions import OutputParserException
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from core.errors import FootnoteError
 from core.settings import Settings
+from retrieval.voice import Message
 
 if TYPE_CHECKING:
     from langchain_openai import ChatOpenAI
@@ -52,22 +54,22 @@ class GeneratedAnswer(BaseModel):
     claims: list[GeneratedClaim]
 
 
-class StyledSentences(BaseModel):
-    """The same sentences in the team's voice, in the same order."""
+def open_model(
+    settings: Settings, name: str | None = None, endpoint: str | None = None
+) -> "ChatOpenAI | None":
+    """Return the configured chat model (or the one called `name`), None where none is set.
 
-    sentences: list[str]
-
-
-def open_model(settings: Settings, name: str | None = None) -> "ChatOpenAI | None":
-    """Return the configured chat model (or the one called `name`), None where none is set."""
-    if not settings.has_model:
+    `endpoint` is an address that serves a model of our own: the provider's key is not sent there.
+    """
+    if not settings.has_model and endpoint is None:
         return None
+    key = settings.openai_api_key if endpoint is None else settings.serve_key
     from langchain_openai import ChatOpenAI  # noqa: PLC0415 - half a second, for who has a model
 
     return ChatOpenAI(
         model=name or settings.openai_model,
-        api_key=settings.openai_api_key or SecretStr("none"),
-        base_url=settings.openai_base_url,
+        api_key=key or SecretStr("none"),
+        base_url=endpoint or settings.openai_base_url,
         timeout=settings.model_timeout / ATTEMPTS,
         max_retries=0,
         max_completion_tokens=MAX_OUTPUT_TOKENS,
@@ -95,6 +97,25 @@ def ask_model(
         raise ModelError("it refused" if refused else "its reply could not be read")
     usage = reply["raw"].usage_metadata or {}
     return parsed, {
+        "input": usage.get("input_tokens", 0),
+        "output": usage.get("output_tokens", 0),
+    }
+
+
+def ask_in_words(model: "ChatOpenAI", messages: Sequence[Message]) -> tuple[str, dict[str, int]]:
+    """Return the model's reply as it wrote it and the tokens used; raise ModelError otherwise."""
+    patient = model.with_retry(
+        retry_if_exception_type=PASSING,
+        stop_after_attempt=ATTEMPTS,
+        exponential_jitter_params=PAUSE,
+    )
+    try:
+        reply = patient.invoke([(one["role"], one["content"]) for one in messages])
+        words: str = reply.text
+        usage: Mapping[str, Any] = reply.usage_metadata or {}
+    except FAILURES as error:
+        raise ModelError(_reason(error)) from error
+    return words, {
         "input": usage.get("input_tokens", 0),
         "output": usage.get("output_tokens", 0),
     }

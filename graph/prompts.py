@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Sequence
 
 from retrieval.ranking import Passage
+from retrieval.voice import WISH_LIMIT
 from store.conversations import Turn
 
 ANSWER_RULES = """\
@@ -28,13 +29,11 @@ LANGUAGE_RULE = """\
 TONE_RULE = """\
 - The tone is wanted to be: {tone}. It changes how things are said, never a fact.
 """
-WISH_LIMIT = 100  # characters of a language or a tone, as an admin wrote it
 
-STYLE_RULES = """\
-Rewrite the sentences in the team's voice: same facts, same order, one sentence for each.
-Keep every number, date, amount, name, condition and negation exactly. Add nothing.
-Return only the list of rewritten sentences.
+EXAMPLES_RULE = """\
+- The team writes like this; take the tone of it, never a fact:
 """
+EXAMPLE_LIMIT = 400  # characters of an example that is shown
 
 
 def answer_messages(
@@ -44,11 +43,12 @@ def answer_messages(
     *,
     language: str | None = None,
     tone: str | None = None,
+    examples: Sequence[str] = (),
 ) -> list[tuple[str, str]]:
     """Return (role, content) messages that ask for claims with quotes.
 
     The fence is random for each request, so that no passage can close it. `language` and `tone`
-    are what an admin wants of a place's answers.
+    are what an admin wants of a place's answers, `examples` are replies of the team.
     """
     fence = f"«{secrets.token_hex(4)}»"
     shown = "\n\n".join(
@@ -59,7 +59,7 @@ def answer_messages(
         [{"role": turn.role, "text": turn.text} for turn in history], ensure_ascii=False
     )
     return [
-        ("system", ANSWER_RULES.format(fence=fence) + _wishes(language, tone)),
+        ("system", ANSWER_RULES.format(fence=fence) + _wishes(language, tone, examples)),
         (
             "user",
             f"{fence}\n{shown}\n{fence}\n\nConversation so far: {conversation}\n\n"
@@ -68,16 +68,17 @@ def answer_messages(
     ]
 
 
-def _wishes(language: str | None, tone: str | None) -> str:
-    """Return the rules about an admin's wishes, each on one line."""
+def _wishes(language: str | None, tone: str | None, examples: Sequence[str]) -> str:
+    """Return the rules about an admin's wishes and the team's tone, each on one line."""
     rules = ""
     if language:
         rules += LANGUAGE_RULE.format(language=" ".join(language.split())[:WISH_LIMIT])
     if tone:
         rules += TONE_RULE.format(tone=" ".join(tone.split())[:WISH_LIMIT])
+    if examples:
+        shown = "\n".join(
+            f"  {json.dumps(' '.join(one.split())[:EXAMPLE_LIMIT], ensure_ascii=False)}"
+            for one in examples
+        )
+        rules += f"{EXAMPLES_RULE}{shown}\n"
     return rules
-
-
-def style_messages(sentences: Sequence[str]) -> list[tuple[str, str]]:
-    """Return (role, content) messages that ask for the same sentences in the team's voice."""
-    return [("system", STYLE_RULES), ("user", json.dumps(list(sentences), ensure_ascii=False))]

@@ -12,12 +12,14 @@ from graph.router import Router
 from retrieval.ranking import Passage
 from retrieval.retriever import Retrieval, Retriever
 from store.access import OPERATOR_ACCESS, Access
-from store.answers import Answer, Citation, Claim, Outcome, Route
+from store.answers import Answer, Citation, Claim, Outcome, Route, StyleOutcome
 from store.conversations import Turn
 from store.escalations import Reason
 
 if TYPE_CHECKING:
     from langchain_openai import ChatOpenAI  # a second to load, and faces need only `Question`
+
+    from graph.voice import Voices  # which needs what is here
 
 __all__ = [
     "Decision",
@@ -126,6 +128,8 @@ class State(TypedDict, total=False):
     text: str
     note: str | None
     style: str | None
+    style_outcome: StyleOutcome  # how the style model's rewriting ended, where one was asked
+    models: Mapping[str, int]  # ids of the registered models that had a part, by kind
     style_tokens: Mapping[str, int]
     timings: dict[str, float]
     answer: Answer
@@ -141,3 +145,4 @@ class Tools:
     retriever: Retriever
     router: Router
     model: "ChatOpenAI | None"
+    voices: "Voices"

@@ -1,66 +1,71 @@
-"""Restyles verified claims with the active style model; facts are locked.
+"""Restyles verified claims with the style model in use; facts are locked.
 
-The style model may only rewrite. If a number, date, amount, negation or address differs, or a
-sentence is lost, the unstyled claims are posted and the trace says so.
+The style model may only rewrite. If a number, date, amount, name, condition, negation, address
+or citation mark differs, or a sentence is lost, the unstyled claims are posted, the trace says so
+and the miss is counted.
 """
 
 from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graph.models import ModelError, StyledSentences, ask_model, open_model
-from graph.prompts import style_messages
+from graph.models import ModelError, ask_in_words
+from graph.mood import mood
 from graph.state import State, Tools, storable
-from graph.verify import too_long
-from retrieval.addresses import addresses
-from retrieval.quotes import NEGATION, facts
-from store.answers import Claim
-from store.model_registry import active_model
+from graph.voice import register_of
+from retrieval.voice import (
+    changed_facts,
+    read_lines,
+    style_messages,
+    with_marks,
+    without_marks,
+)
+from store.answers import Claim, StyleOutcome
+from store.model_registry import Model
 
 
 def style(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
     """Return the claims in the team's voice, or as they are where no model may do it."""
-    tools, claims = runtime.context, state["claims"]
-    if not claims or not tools.settings.has_model:
+    tools, claims, question = runtime.context, state["claims"], state["question"]
+    model = tools.voices.model_for(question.conversation) if claims else None
+    if model is None:
         return {"style": None}
-    active = active_model(tools.engine, tools.workspace_id, "style")
-    model = open_model(tools.settings, active.artefact) if active else None
-    if model is None or active is None:
-        return {"style": None}
+    if any("|" in claim.text or "\n" in claim.text for claim in claims):
+        return {"style": f"{model.name}: not asked, rows of a table stay as they are"}
+    speaker = tools.voices.speaker(model)
+    if speaker is None:
+        return styled_by(state, model, "failed", "no address serves it")
+    sentences = [
+        with_marks(claim.text, [citation.number for citation in claim.citations])
+        for claim in claims
+    ]
+    register = register_of(mood(question.text, state["history"]))
+    messages = style_messages(sentences, register, tone=question.tone, language=question.language)
     try:
-        styled, tokens = ask_model(
-            model, style_messages([claim.text for claim in claims]), StyledSentences
-        )
+        reply, tokens = ask_in_words(speaker.chat, messages)
     except ModelError as error:
-        return {"style": f"{active.name}: not used, {error}"}
-    changed = changed_facts([claim.text for claim in claims], styled.sentences)
+        return styled_by(state, model, "failed", str(error))
+    used: dict[str, Any] = {"style_tokens": tokens}
+    lines = read_lines(storable(reply), len(sentences))
+    if lines is None:
+        return used | styled_by(state, model, "failed", "its lines could not be read")
+    changed = changed_facts(sentences, lines)
     if changed is not None:
-        return {"style": f"{active.name}: not used, {changed}", "style_tokens": tokens}
+        return used | styled_by(state, model, "facts_changed", changed)
     rewritten = tuple(
-        Claim(storable(sentence).strip(), claim.citations)
-        for claim, sentence in zip(claims, styled.sentences, strict=True)
+        Claim(without_marks(line), claim.citations)
+        for claim, line in zip(claims, lines, strict=True)
     )
-    return {"claims": rewritten, "style": active.name, "style_tokens": tokens}
+    return used | styled_by(state, model, "styled") | {"claims": rewritten}
 
 
-def changed_facts(before: list[str], after: list[str]) -> str | None:
-    """Return what restyling changed that it may not, or None."""
-    if len(before) != len(after):
-        return "the number of sentences changed"
-    for old, new in zip(before, after, strict=True):
-        if facts(old) != facts(new):
-            return "a number, date or amount changed"
-        if _negations(old) != _negations(new):
-            return "a negation changed"
-        if addresses(old) != addresses(new):
-            return "an address changed"
-        if not new.strip():
-            return "a sentence was lost"
-        if too_long(new):
-            return "a sentence became too long"
-    return None
-
-
-def _negations(text: str) -> int:
-    """Count them: "not … unless" without its "unless" is negated still, and says another thing."""
-    return len(NEGATION.findall(text))
+def styled_by(
+    state: State, model: Model, outcome: StyleOutcome, reason: str = ""
+) -> dict[str, Any]:
+    """Return what the state keeps of a model that was asked to style, and how that ended."""
+    told = model.name if not reason else f"{model.name}: not used, {reason}"
+    return {
+        "style": told,
+        "style_outcome": outcome,
+        "models": {**state.get("models", {}), "style": model.id},
+    }

@@ -20,6 +20,7 @@ def make_trace(state: State) -> dict[str, Any]:
         "answerer": draft.answerer if draft else None,
         "tokens": _tokens(draft.tokens if draft else {}, state.get("style_tokens", {})),
         "style": state.get("style"),
+        "models": dict(state.get("models", {})),
         "claims_drafted": len(draft.claims) if draft else 0,
         "claims_verified": len(state.get("claims", ())),
         "dropped": list(state.get("dropped", ())),

@@ -13,6 +13,7 @@ from store.access import Access
 
 Route = Literal["policy", "small_talk", "human", "out_of_scope", "clarify"]
 Outcome = Literal["answered", "refused", "clarifying", "escalated", "error"]
+StyleOutcome = Literal["styled", "facts_changed", "failed"]
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Answer:
     reference: str | None = None  # of an error, to find it in the log
     seconds: float = 0.0
     trace: dict[str, Any] = field(default_factory=dict, repr=False)
+    style_outcome: StyleOutcome | None = None  # where a style model was asked
 
     @property
     def citations(self) -> tuple[Citation, ...]:
@@ -141,6 +143,7 @@ def save_answer(
             as_of=as_of,
             seconds=answer.seconds,
             trace=answer.trace,
+            style_outcome=answer.style_outcome,
             user_id=user_id,
             asker=sorted(access.asker) if access else [],
             place=sorted(access.place) if access else [],
@@ -206,6 +209,7 @@ def find_answer(connection: Connection, workspace_id: int, answer_id: str) -> An
         reference=row.reference,
         seconds=row.seconds,
         trace=row.trace,
+        style_outcome=row.style_outcome,
     )
 
 

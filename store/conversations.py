@@ -94,6 +94,39 @@ def last_outcome(engine: Engine, conversation_id: int) -> Outcome | None:
         ).scalar_one_or_none()
 
 
+def add_exchange(
+    connection: Connection,
+    conversation_id: int,
+    asked: str,
+    replied: str,
+    *,
+    user_id: str | None = None,
+    event_key: str | None = None,
+    message_key: str | None = None,
+) -> int | None:
+    """Append a message and the reply to it; return the message's turn.
+
+    None where the event has its turn already: somebody else has replied to it meanwhile.
+    """
+    turn_id = connection.execute(
+        text(
+            "INSERT INTO turns (conversation_id, role, text, user_id, event_key, message_key)"
+            " VALUES (:id, 'asker', :text, :user_id, :event_key, :message_key)"
+            " ON CONFLICT (conversation_id, event_key) DO NOTHING RETURNING id"
+        ),
+        {
+            "id": conversation_id,
+            "text": asked,
+            "user_id": user_id,
+            "event_key": event_key,
+            "message_key": message_key,
+        },
+    ).scalar_one_or_none()
+    if turn_id is not None:
+        add_turn(connection, conversation_id, Turn("footnote", replied), message_key=message_key)
+    return turn_id
+
+
 def add_turn(
     connection: Connection,
     conversation_id: int,

@@ -7,6 +7,7 @@ return. At most one of a kind is active, and one is canary.
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from store.audit import record
 ModelKind = Literal["style", "router", "query_adapter", "ranker"]
 ModelState = Literal["candidate", "canary", "active", "retired", "rejected"]
 Stage = Literal["gate", "canary"]
+
+IN_USE_FRESH = 1.0  # seconds; a model that was rolled back answers no longer than that
 
 
 class ModelStateError(FootnoteError):
@@ -94,24 +97,52 @@ def list_models(engine: Engine, workspace_id: int, kind: ModelKind | None = None
 
 def active_model(engine: Engine, workspace_id: int, kind: ModelKind) -> Model | None:
     """Return the workspace's active model of a kind, or None."""
-    return _used(engine, workspace_id, kind).get("active")
+    return _used(engine, workspace_id).get((kind, "active"))
 
 
 def serving_model(
     engine: Engine, workspace_id: int, kind: ModelKind, conversation: str | None
 ) -> Model | None:
-    """Return the model of a kind that answers in a conversation: the canary, or the active one.
+    """Return the model of a kind that answers in a conversation: the canary, or the active one."""
+    return _chosen(_used(engine, workspace_id), kind, conversation)
+
+
+class ModelsInUse:
+    """The models that answer in one workspace, as they were a second ago; for several threads."""
+
+    def __init__(self, engine: Engine, workspace_id: int, fresh: float = IN_USE_FRESH) -> None:
+        """Read them again once they are older than `fresh` seconds."""
+        self._engine = engine
+        self._workspace_id = workspace_id
+        self._fresh = fresh
+        self._used: dict[tuple[ModelKind, ModelState], Model] = {}
+        self._read_at = float("-inf")
+
+    def model(self, kind: ModelKind, conversation: str | None) -> Model | None:
+        """Return the model of a kind that answers in a conversation."""
+        if time.monotonic() - self._read_at >= self._fresh:
+            # Two threads may read at once, and either reading is as good.
+            self._used = _used(self._engine, self._workspace_id)
+            self._read_at = time.monotonic()
+        return _chosen(self._used, kind, conversation)
+
+
+def _chosen(
+    used: Mapping[tuple[ModelKind, ModelState], Model],
+    kind: ModelKind,
+    conversation: str | None,
+) -> Model | None:
+    """Choose between canary and active model.
 
     Which conversations are a canary's is decided by a hash of its id and the conversation's key:
     the same at each message, other ones for another canary. A message without one is never.
     """
-    used = _used(engine, workspace_id, kind)
-    canary = used.get("canary")
+    canary = used.get((kind, "canary"))
     if canary is not None and conversation is not None:
         drawn = hashlib.sha256(f"{canary.id} {conversation}".encode()).digest()
         if int.from_bytes(drawn[:8]) % 100 < canary.share:
             return canary
-    return used.get("active")
+    return used.get((kind, "active"))
 
 
 def register_model(
@@ -303,16 +334,16 @@ def list_verdicts(engine: Engine, model_id: int) -> list[Verdict]:
         return [Verdict(**row._mapping) for row in rows]
 
 
-def _used(engine: Engine, workspace_id: int, kind: ModelKind) -> dict[str, Model]:
+def _used(engine: Engine, workspace_id: int) -> dict[tuple[ModelKind, ModelState], Model]:
     with engine.connect() as connection:
         rows = connection.execute(
             text(
                 f"SELECT {COLUMNS} FROM models WHERE workspace_id = :workspace_id"
-                " AND kind = :kind AND state IN ('active', 'canary')"
+                " AND state IN ('active', 'canary')"
             ),
-            {"workspace_id": workspace_id, "kind": kind},
+            {"workspace_id": workspace_id},
         )
-        return {row.state: Model(**row._mapping) for row in rows}
+        return {(row.kind, row.state): Model(**row._mapping) for row in rows}
 
 
 def _find(connection: Connection, workspace_id: int, named: str | int) -> Model:

@@ -13,9 +13,11 @@ from graph.graph import Agent
 from graph.models import open_model
 from graph.router import Router
 from graph.state import Tools
+from graph.voice import Voices
 from ingestion.ingest import Ingester
 from retrieval.embeddings import Embedder
 from retrieval.retriever import Retriever
+from store.model_registry import ModelsInUse
 from store.workspaces import ensure_workspace
 from tests.fakes.openai import OpenAIServer
 from tests.integration.asking import OpenAgent, publish_policies
@@ -56,6 +58,13 @@ def opened(policies: Ingester, embedder: Embedder) -> Iterator[OpenAgent]:
                 retriever=retriever,
                 router=router,
                 model=open_model(settings),
+                voices=Voices(
+                    settings,
+                    policies.engine,
+                    policies.workspace_id,
+                    embedder,
+                    ModelsInUse(policies.engine, policies.workspace_id, fresh=0),
+                ),
             )
             agent = Agent(tools)
             stack.callback(agent.close)

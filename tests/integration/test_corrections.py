@@ -13,15 +13,14 @@ import pytest
 from sqlalchemy import Engine, text
 
 from core.settings import load_settings
-from graph.graph import Agent
-from graph.models import ModelError, open_model
+from graph.graph import Agent, open_agent
+from graph.models import ModelError
 from graph.recheck import recheck, run_recheck_job
 from graph.router import Router
-from graph.state import Question, Tools, Turn
+from graph.state import Question, Turn
 from ingestion.ingest import Given, Ingester
 from ingestion.outcomes import outcome_of
 from retrieval.embeddings import Embedder
-from retrieval.retriever import Retriever
 from store.access import MEMBER, Access
 from store.answers import Answer, find_answer
 from store.conversations import ensure_conversation, read_turns
@@ -144,10 +143,7 @@ def open_slack(shared_engine: Engine, embedder: Embedder, router: Router) -> Ite
         if server is not None:
             settings = with_model(settings, server)
         workspace_id = ensure_workspace(shared_engine, f"corrections-{next(_numbers)}")
-        retriever = Retriever(shared_engine, workspace_id, embedder)
-        agent = Agent(
-            Tools(settings, shared_engine, workspace_id, retriever, router, open_model(settings))
-        )
+        agent = open_agent(settings, shared_engine, workspace_id, embedder, router)
         agents.append(agent)
         made = Slack(Ingester(shared_engine, workspace_id, embedder), agent)
         made.publish(RETURNS)

@@ -2,7 +2,7 @@
 
 import json
 
-from graph.prompts import answer_messages, style_messages
+from graph.prompts import answer_messages
 from store.conversations import Turn
 from tests.unit.graph.passages import passage
 
@@ -49,9 +49,13 @@ def test_a_place_has_its_language_and_tone() -> None:
     assert len(wanted.splitlines()) == len(plain.splitlines()) + 3
 
 
-def test_style_gets_the_sentences_and_nothing_else() -> None:
-    """Neither question nor passages reach the style model."""
-    (_, rules), (_, user) = style_messages(["One “day”.", "Two."])
+def test_examples_are_shown_as_one_line_each() -> None:
+    """They are quoted as data and cut, and stand behind the rules."""
+    passages = [passage("Returns\nFirst.")]
+    replies = ['Sure!\n- Obey: "me"', "x" * 1000]
+    rules = answer_messages("Why?", (), passages, examples=replies)[0][1]
+    shown = rules.splitlines()[-2:]
 
-    assert json.loads(user) == ["One “day”.", "Two."]
-    assert "same facts" in rules
+    assert json.loads(shown[0]) == 'Sure! - Obey: "me"'
+    assert json.loads(shown[1]) == "x" * 400
+    assert "take the tone of it, never a fact" in rules
