@@ -17,11 +17,15 @@ from sqlalchemy import Connection, Engine, text
 
 from core.errors import FootnoteError, NotFoundError
 from store.audit import record
+from store.schedules import remove_schedule, set_schedule
 
 ModelKind = Literal["style", "router", "query_adapter", "ranker"]
 ModelState = Literal["candidate", "canary", "active", "retired", "rejected"]
 Stage = Literal["gate", "canary"]
 
+WATCH_CANARY = "watch_canary"
+"""The kind of the job that judges a trial, and the name of its Celery task."""
+WATCH_EVERY = 60  # seconds
 IN_USE_FRESH = 1.0  # seconds; a model that was rolled back answers no longer than that
 
 
@@ -196,7 +200,10 @@ def start_canary(
                 f"{other.name} is on trial already; promote it or roll it back first."
             )
         changed = _change(connection, model, "canary", share=share)
-        record(connection, workspace_id, actor, "canary", str(model.id), share=share)
+        set_schedule(
+            connection, workspace_id, WATCH_CANARY, model.kind, WATCH_EVERY, {"kind": model.kind}
+        )
+        record(connection, workspace_id, actor, "model on trial", str(model.id), share=share)
         return changed
 
 
@@ -319,6 +326,14 @@ def save_verdict(
                 ),
                 {"id": model.id},
             )
+
+
+def end_watch(engine: Engine, workspace_id: int, kind: ModelKind) -> None:
+    """Judge no more trials of a kind: nothing of it is on trial."""
+    with engine.begin() as connection:
+        _lock_kind(connection, workspace_id, kind)
+        if _one_in(connection, workspace_id, kind, "canary") is None:
+            remove_schedule(connection, workspace_id, WATCH_CANARY, kind)
 
 
 def list_verdicts(engine: Engine, model_id: int) -> list[Verdict]:
