@@ -6,7 +6,7 @@ what is kept and hashed. `train(engine, run, dataset, rows, folder, report)` doe
 be called again for the same run after its process was killed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,33 +60,15 @@ class Report(Protocol):
         """Keep a provider's ids before anything is done that must not be done twice."""
 
 
-class Check(Protocol):
-    """Looks at what a run would be made of before the run is kept."""
+Check = Callable[
+    [Settings, Dataset, Sequence[DatasetRow], str | None, Mapping[str, Any]], dict[str, Any]
+]
+"""Looks at dataset, rows, base and recipe before a run is kept, and returns the whole recipe.
 
-    def __call__(
-        self,
-        settings: Settings,
-        dataset: Dataset,
-        rows: Sequence[DatasetRow],
-        base: str | None,
-        recipe: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """Return the whole recipe; raises TrainingError with one sentence."""
-
-
-class Train(Protocol):
-    """Carries out a run."""
-
-    def __call__(
-        self,
-        engine: Engine,
-        run: Run,
-        dataset: Dataset,
-        rows: Sequence[DatasetRow],
-        folder: Path,
-        report: Report,
-    ) -> Made:
-        """Return what was made; raises TrainingError, RunCancelledError."""
+Raises TrainingError with one sentence.
+"""
+Train = Callable[[Engine, Run, Dataset, Sequence[DatasetRow], Path, Report], Made]
+"""Carries out a run in its folder; raises TrainingError, RunCancelledError."""
 
 
 def need_rows(rows: Sequence[DatasetRow]) -> int:

@@ -87,7 +87,8 @@ def check(
         raise TrainingError(
             "Name the model to tune with --base, e.g. --base gpt-4.1-mini-2025-04-14."
         )
-    probe(open_provider(config))
+    with open_provider(config) as provider:
+        probe(provider)
     return whole
 
 
@@ -120,7 +121,8 @@ def train(
     report: Report,
 ) -> Made:
     """Tune a model at the configured service."""
-    return tune(open_provider(settings()), run, dataset, rows, folder, report)
+    with open_provider(settings()) as provider:
+        return tune(provider, run, dataset, rows, folder, report)
 
 
 def tune(
@@ -137,10 +139,17 @@ def tune(
     Raises TrainingError, RunCancelledError. A job that cannot be followed goes on there, with its
     files: starting the same run again finds it.
     """
-    job_id = run.remote.get("job_id") or find_job(provider, run)
+    job_id = run.remote.get("job_id") or find_job(provider, run, run.remote.get("training_file"))
     if job_id is None:
         report.step(run.step, run.total)  # somebody may have cancelled before there was a job
-        job_id = create(provider, run, upload(provider, run, dataset, rows, report), pauses)
+        files = upload(provider, run, dataset, rows, report)
+        try:
+            job_id = create(provider, run, files, pauses)
+        except UnreachableError:
+            raise  # the job may be there all the same, and needs its files
+        except TrainingError:
+            tidy(provider, run, report)
+            raise
     report.remote(job_id=job_id)
     report.event(f"Job {job_id} at {provider.name}.", key=f"job {job_id}")
     try:
@@ -161,8 +170,11 @@ def tune(
     return _made(provider, run, followed)
 
 
-def find_job(provider: Provider, run: Run) -> str | None:
-    """Return a living or successful job of this run at the service, made before a crash."""
+def find_job(provider: Provider, run: Run, training_file: str | None) -> str | None:
+    """Return a living or successful job of this run at the service, made before a crash.
+
+    A service may keep no metadata: then the uploaded file tells.
+    """
     with explained(provider):
         jobs = islice(provider.client.fine_tuning.jobs.list(limit=100), LOOKED_THROUGH)
         for job in jobs:
@@ -171,8 +183,7 @@ def find_job(provider: Provider, run: Run) -> str | None:
             named = job.metadata or {}
             ours = named.get(RUN_KEY) == run.key
             same = named.get(WORKSPACE_KEY, str(run.workspace_id)) == str(run.workspace_id)
-            # A service may drop metadata: then the uploaded file tells.
-            if (ours and same) or job.training_file == run.remote.get("training_file"):
+            if (ours and same) or job.training_file == training_file:
                 return job.id
     return None
 
@@ -225,7 +236,7 @@ def create(provider: Provider, run: Run, files: Files, pauses: Pauses) -> str:
             return expect(made, FineTuningJob, provider).id
         except UnreachableError:
             time.sleep(pauses.first * 2**attempt)
-            found = find_job(provider, run)
+            found = find_job(provider, run, files.training)
             if found is not None:
                 return found
             if attempt == ATTEMPTS:

@@ -7,7 +7,7 @@ what it answers becomes one sentence that says what to do.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from openai import (
@@ -23,7 +23,6 @@ from openai import (
     RateLimitError,
     UnprocessableEntityError,
 )
-from openai.pagination import SyncCursorPage
 
 from core.settings import Settings
 from finetune.backends import TrainingError
@@ -54,10 +53,19 @@ class ClosedError(TrainingError):
 
 @dataclass(frozen=True)
 class Provider:
-    """A client and how people know the service: "OpenAI", or the host of its address."""
+    """A client and how people know the service: "OpenAI", or the host of its address.
+
+    Its connections are closed at the end of a `with` block.
+    """
 
     client: OpenAI
     name: str
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
 
     @property
     def once(self) -> OpenAI:
@@ -65,7 +73,9 @@ class Provider:
         return self.client.with_options(max_retries=0)
 
 
-def open_provider(config: Settings, *, timeout: float = CALL_TIMEOUT) -> Provider:
+def open_provider(
+    config: Settings, *, timeout: float = CALL_TIMEOUT, retries: int = RETRIES
+) -> Provider:
     """Return the service that the settings name. Raises TrainingError where there is none."""
     if not config.has_model:
         raise TrainingError(
@@ -77,7 +87,7 @@ def open_provider(config: Settings, *, timeout: float = CALL_TIMEOUT) -> Provide
         api_key=key.get_secret_value() if key else "none",
         base_url=config.openai_base_url,
         timeout=timeout,
-        max_retries=RETRIES,
+        max_retries=retries,
     )
     host = urlsplit(config.openai_base_url or "").hostname or OPENAI_HOST
     return Provider(client, "OpenAI" if host == OPENAI_HOST else host)
@@ -144,11 +154,15 @@ def short(text: str) -> str:
 def expect(value: Any, kind: type[Kind], provider: Provider) -> Kind:
     """Return an answer that is of the kind it must be: a page instead of JSON comes as text."""
     if not isinstance(value, kind):
-        raise TrainingError(
-            f"{provider.name} answered with something else than the API of fine-tuning; check"
-            " OPENAI_BASE_URL."
-        )
+        raise _other_api(provider)
     return value
+
+
+def _other_api(provider: Provider) -> TrainingError:
+    return TrainingError(
+        f"{provider.name} answered with something else than the API of fine-tuning; check"
+        " OPENAI_BASE_URL."
+    )
 
 
 def probe(provider: Provider) -> None:
@@ -157,18 +171,18 @@ def probe(provider: Provider) -> None:
     A service may list jobs for who may not create any: then only creating one tells.
     """
     with explained(provider):
-        expect(provider.client.fine_tuning.jobs.list(limit=1), SyncCursorPage, provider)
+        answer = provider.client.fine_tuning.jobs.with_raw_response.list(limit=1)
+    if "json" not in answer.headers.get("content-type", ""):  # a page of some other server
+        raise _other_api(provider)
 
 
 def openness(config: Settings, timeout: float) -> tuple[Openness, str]:
     """Return whether the configured service tunes models, in a few words for a check."""
-    provider = open_provider(config, timeout=timeout)
-    try:
-        with explained(provider):
-            listed = provider.once.fine_tuning.jobs.list(limit=1)
-        expect(listed, SyncCursorPage, provider)
-    except ClosedError as error:
-        return "closed", str(error)
-    except TrainingError as error:
-        return "unknown", str(error)
-    return "open", f"{provider.name} lists fine-tunes for this key"
+    with open_provider(config, timeout=timeout, retries=0) as provider:
+        try:
+            probe(provider)
+        except ClosedError as error:
+            return "closed", str(error)
+        except TrainingError as error:
+            return "unknown", str(error)
+        return "open", f"{provider.name} lists fine-tunes for this key"

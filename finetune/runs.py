@@ -59,7 +59,7 @@ MODULES: dict[Backend, tuple[str, ModelKind]] = {
 }
 """Where each backend is, imported when a run needs it, and which kind of model it makes."""
 
-Told = Callable[[int, int, Mapping[str, float]], None]
+Told = Callable[[int, int, Mapping[str, float]], object]
 """Hears step, total and figures, beside what is kept."""
 
 

@@ -127,7 +127,7 @@ class _Handler(BaseHTTPRequestHandler):
         except HangUpError:
             self._hang_up()
 
-    do_GET = do_POST = serve  # noqa: N815 - the names the standard library looks for
+    do_GET = do_POST = do_DELETE = serve  # noqa: N815 - the names the standard library looks for
 
     def _read(self) -> Request:
         parts = urlsplit(self.path)

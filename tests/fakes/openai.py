@@ -19,13 +19,18 @@ from typing import Any, Literal, Self
 from .embedding import DIMENSIONS, embed, packed, texts_of
 from .faults import Fault, FaultPlan
 from .local_http import HangUpError, LocalServer, Reply, Request, json_reply
+from .openai_tuning import RefusedError, Tuning
 
 Json = dict[str, Any]
-Endpoint = Literal["chat", "embeddings", "models"]
-FaultKind = Literal["429", "500", "401", "hang", "drop", "cut", "refusal", "malformed", "html"]
+Endpoint = Literal["chat", "embeddings", "models", "files", "fine_tuning"]
+FaultKind = Literal[
+    "429", "500", "401", "hang", "drop", "cut", "refusal", "malformed", "html", "403", "quota"
+]
 
 PIECE = re.compile(r"\S+\s*|\s+")  # a stream sends one word after the other
 EMPTY_REPLY = "No reply is scripted for this call."
+CLOSED = "Your organization does not have access to fine-tuning."
+NO_QUOTA = "You exceeded your current quota, please check your plan and billing details."
 REFUSAL = "I'm sorry, I can't help with that."
 
 
@@ -114,6 +119,8 @@ class OpenAIServer:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._asked: list[Asked] = []
+        self.tuning = Tuning()
+        self.shutdowns: dict[str, str] = {}  # by the name of a model, as 2027-01-14
         self._http = LocalServer(self._route)
 
     def __enter__(self) -> Self:
@@ -139,11 +146,16 @@ class OpenAIServer:
         """Let the next calls go wrong.
 
         `kind`: "429" (with `seconds` as retry-after), "500", "401", "html" (a page instead of
-        JSON) and "drop" (no answer at all) use up no scripted reply; "hang" (answered after
+        JSON), "403" (closed to the organisation), "quota" and "drop" (no answer at all) use up no
+        scripted reply; "hang" (answered after
         `seconds`), "cut" (closed halfway), "refusal" (the model declines) and "malformed" (half
         of the scripted words) do.
         """
         self._faults.add(endpoint, Fault(kind, seconds), times)
+
+    def mend(self) -> None:
+        """Forget what was to go wrong."""
+        self._faults.clear()
 
     @property
     def requests(self) -> list[Asked]:
@@ -199,6 +211,8 @@ class OpenAIServer:
                 return _cut_if(kind, self._embeddings(body))
         except BadRequestError as error:
             return _refused(400, str(error), "invalid_value")
+        if endpoint in ("files", "fine_tuning"):
+            return self._tuned(request)
         if endpoint == "models":
             return self._known(request.path.removeprefix("/v1/models").strip("/"))
         return _refused(404, f"Unknown address {request.path}.", "unknown_url")
@@ -212,6 +226,10 @@ class OpenAIServer:
             return _refused(500, "The server had an error.", "server_error")
         if fault.kind == "401":
             return _refused(401, "Incorrect API key provided.", "invalid_api_key")
+        if fault.kind == "403":
+            return _refused(403, CLOSED, "permission_denied")
+        if fault.kind == "quota":
+            return _refused(429, NO_QUOTA, "insufficient_quota")
         if fault.kind == "html":
             return Reply(200, b"<!DOCTYPE html><title>Hello</title>", "text/html")
         if fault.kind == "drop":
@@ -220,6 +238,12 @@ class OpenAIServer:
             self._http.closing.wait(fault.seconds)
         return None
 
+    def _tuned(self, request: Request) -> Reply:
+        try:
+            return self.tuning.answer(request)
+        except RefusedError as error:
+            return _refused(error.status, str(error), error.code)
+
     def _check_model(self, body: Json) -> None:
         model = body.get("model")
         if not isinstance(model, str) or (self._models is not None and model not in self._models):
@@ -227,7 +251,9 @@ class OpenAIServer:
 
     def _known(self, name: str) -> Reply:
         models = [
-            {"id": m, "object": "model", "created": 0, "owned_by": "tests"} for m in self._names
+            {"id": m, "object": "model", "created": 0, "owned_by": "tests"}
+            | ({"shutdown_date": self.shutdowns[m]} if m in self.shutdowns else {})
+            for m in dict.fromkeys([*self._names, *self.tuning.models, *self.shutdowns])
         ]
         if not name:
             return json_reply({"object": "list", "data": models})
@@ -342,6 +368,8 @@ def _half(pieces: list[bytes]) -> Iterator[bytes]:
     raise HangUpError
 
 
-def _refused(status: int, message: str, code: str, headers: dict[str, str] | None = None) -> Reply:
+def _refused(
+    status: int, message: str, code: str | None, headers: dict[str, str] | None = None
+) -> Reply:
     error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
     return json_reply({"error": error}, status, headers)
