@@ -21,12 +21,16 @@ MAX_LOG = 10_000_000  # bytes of log before it is put aside at a start
 
 @dataclass
 class Service:
-    """One `footnote` command run as a process of its own."""
+    """One `footnote` command run as a process of its own.
+
+    `command` is the command where two services run the same one under names of their own.
+    """
 
     name: str
     arguments: tuple[str, ...]
     log: Path
     environment: Mapping[str, str] = field(repr=False)
+    command: str | None = None
     process: "subprocess.Popen[bytes] | None" = None
     restarts: int = 0
     started: float = 0.0
@@ -38,7 +42,7 @@ class Service:
             self.log.replace(self.log.with_suffix(".old.log"))
         with self.log.open("ab") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cli", self.name, *self.arguments],
+                [sys.executable, "-P", "-m", "cli", self.command or self.name, *self.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,

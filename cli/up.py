@@ -126,6 +126,8 @@ def run(config: Settings, url: str, redis: str | None, *, samples: bool) -> None
             index_samples(runtime)
         wait_until_ready(config, services)
         line("✓", "worker · scheduler · page", f"broker: {broker_name(config, redis)}")
+        services += [make_service("trainer", config, url, redis)]  # nobody waits for it
+        services[-1].start()
         services += connect_slack(config, url, redis)
         report_model(config)
         next_steps(config, samples=samples)
@@ -150,10 +152,15 @@ def make_service(name: str, config: Settings, url: str, redis: str | None) -> Se
         environment["REDIS_URL"] = redis
     ready = ready_file(config, name)
     arguments: tuple[str, ...] = () if name == "web" else ("--ready-file", str(ready))
+    command = None
     if name == "worker":
         arguments += ("--concurrency", WORKER_PROCESSES)
+    if name == "trainer":  # hours of training must not keep uploads waiting
+        command = "worker"
+        arguments += ("--queues", "train")
     ready.unlink(missing_ok=True)
-    return Service(name, arguments, config.home / "logs" / f"{name}.log", environment)
+    log = config.home / "logs" / f"{name}.log"
+    return Service(name, arguments, log, environment, command)
 
 
 def ready_file(config: Settings, name: str) -> Path:

@@ -1,8 +1,10 @@
 """`footnote worker`: the Celery worker, and beside it the relay and the sweeper."""
 
+import importlib
 import os
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,6 @@ from kombu.exceptions import OperationalError as BrokerError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-import graph.forgetting
-import graph.tasks  # noqa: F401 - both register their tasks with the app
-import ingestion.tasks  # noqa: F401 - the same
 from cli.brokers import given_redis
 from cli.runtime import end_with_parent, open_runtime
 from core.errors import ConfigurationError
@@ -24,6 +23,7 @@ from core.settings import settings
 from core.tasks import QUEUE_NAMES, configure_broker
 from store.jobs import STALE_AFTER, sweep
 from store.outbox import relay, wait_for_messages
+from store.runs import fail_abandoned
 
 log = logger(__name__)
 
@@ -31,6 +31,13 @@ RELAY_WAIT = 5.0  # seconds between looks when nothing is announced
 RETRY_AFTER = 2.0  # seconds after the database or the broker failed
 LAST_WAIT = 30.0  # seconds that a task gets to end once the worker is told to
 PUBLISH_RETRIES = {"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5}
+TASKS = {
+    "ingest": ("ingestion.tasks",),
+    "embed": ("ingestion.tasks",),
+    "default": ("ingestion.tasks", "graph.tasks", "graph.forgetting", "finetune.tasks"),
+    "train": ("finetune.tasks",),
+}
+"""The modules whose tasks are on each queue: a worker for training alone loads little else."""
 
 
 @click.command()
@@ -45,6 +52,7 @@ def worker(concurrency: int, queues: str, ready_file: Path | None) -> None:
     if settings().database_url is None:
         raise ConfigurationError("A worker needs DATABASE_URL; python3 run.py up sets it.")
     end_with_parent()
+    load_tasks(queues.split(","))
     with open_runtime() as runtime:
         url = runtime.engine.url.render_as_string(hide_password=False)
         app = configure_broker(given_redis(runtime.settings) or url)
@@ -63,6 +71,12 @@ def worker(concurrency: int, queues: str, ready_file: Path | None) -> None:
             app.worker_main(_arguments(concurrency, queues))
         finally:
             stop.set()
+
+
+def load_tasks(queues: Sequence[str]) -> None:
+    """Import what registers the tasks of these queues with the app."""
+    for module in dict.fromkeys(name for queue in queues for name in TASKS[queue]):
+        importlib.import_module(module)
 
 
 def _end_at_last(**_: object) -> None:
@@ -102,6 +116,7 @@ def announce(
     while not stop.is_set():
         try:
             sweep(engine, lease)
+            fail_abandoned(engine)
             while relay(engine, send):
                 pass
             wait_for_messages(engine, min(RELAY_WAIT, lease))

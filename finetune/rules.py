@@ -70,7 +70,11 @@ def decide(rule: Rule, standing: Standing, now: datetime) -> Decision:
         return Decision(rule, due=False, why=f"run {standing.run_id} is under way")
     verdicts = [
         verdict
-        for verdict in (_age(rule, standing, now), _examples(rule, standing), _drift(rule, standing))
+        for verdict in (
+            _age(rule, standing, now),
+            _examples(rule, standing),
+            _drift(rule, standing),
+        )
         if verdict is not None
     ]
     due = [why for holds, why in verdicts if holds]

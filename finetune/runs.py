@@ -47,6 +47,7 @@ from store.runs import (
     start_run,
     succeed_run,
 )
+from store.shutdowns import schedule_shutdowns
 
 GATE_MODEL = "gate_model"
 """The kind of the job that measures a candidate, submitted as soon as there is one."""
@@ -261,6 +262,8 @@ def _finished(engine: Engine, workspace_id: int, run_id: int) -> dict[str, Any]:
         with engine.begin() as connection:
             key = f"model {model_id}"
             submit(connection, workspace_id, GATE_MODEL, key, {"model_id": model_id})
+            if run.backend == "hosted":
+                schedule_shutdowns(connection, workspace_id)
     return {"run_id": run_id, "state": run.state, "model_id": model_id}
 
 
