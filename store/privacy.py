@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 
 from store.audit import record
 from store.conversations import CONVERSATION_LOCK
+from store.datasets import withdraw_datasets
 from store.schedules import set_schedule
 
 FORGET_OLD = "forget_old_messages"
@@ -101,6 +102,7 @@ WITH kept AS (
     UNION ALL
     SELECT CASE state WHEN 'approved' THEN 'transcripts' ELSE 'candidates' END, created_at
     FROM transcripts WHERE workspace_id = :workspace_id AND (user_id = :user_id
+        OR :user_id = ANY(people)
         OR (origin = 'feedback' AND added_by = :user_id AND state <> 'approved'))
     UNION ALL
     SELECT 'acts', created_at FROM audit_log
@@ -173,23 +175,27 @@ DELETE FROM posts WHERE workspace_id = :workspace_id AND state NOT IN ('waiting'
   AND :user_id IN (user_id, channel)
 """
 
-# What somebody said an answer should have been is theirs too, until people approved it.
-FORGET_TRANSCRIPTS = """
-DELETE FROM transcripts t WHERE workspace_id = :workspace_id
-  AND (user_id = :user_id OR split_part(origin_key, ':', 1) = ANY(:answers)
+# With those in which they spoke for the team. What somebody said an answer should have been is
+# theirs too, until people approved it.
+THEIR_TRANSCRIPTS = """
+SELECT id FROM transcripts t WHERE workspace_id = :workspace_id
+  AND (user_id = :user_id OR :user_id = ANY(people)
+       OR answer_id = ANY(:answers) OR split_part(origin_key, ':', 1) = ANY(:answers)
        OR (origin = 'escalation' AND EXISTS (
            SELECT FROM escalations e
            WHERE e.workspace_id = :workspace_id AND e.asker_id = :user_id
              AND t.origin_key IN (e.key, CAST(e.id AS text))))
        OR (origin = 'feedback' AND added_by = :user_id AND state <> 'approved'))
-RETURNING state
+FOR UPDATE
 """
+FORGET_TRANSCRIPTS = "DELETE FROM transcripts WHERE id = ANY(:transcripts) RETURNING state"
 
 # What was done stays known; by whom does not. A job or an upload that is under way still has to
 # know whose it is.
 UNNAME = (
-    "UPDATE transcripts SET added_by = :nobody"
-    " WHERE workspace_id = :workspace_id AND added_by = :user_id",
+    "UPDATE transcripts SET added_by = CASE added_by WHEN :user_id THEN :nobody ELSE added_by END,"
+    " reviewed_by = CASE reviewed_by WHEN :user_id THEN :nobody ELSE reviewed_by END"
+    " WHERE workspace_id = :workspace_id AND :user_id IN (added_by, reviewed_by)",
     "UPDATE channels SET updated_by = :nobody"
     " WHERE workspace_id = :workspace_id AND updated_by = :user_id",
     "UPDATE documents SET deleted_by = :nobody"
@@ -221,10 +227,11 @@ def forget_person(
     """Delete what is kept about a person, in one transaction; `actor` is who has it done.
 
     Their questions and the answers to them, their feedback, the questions handed over for them,
-    transcripts with their words and what is known of them as a member go. What they did stays
-    without their name. How much they asked within the last day stays for the limits, and goes by
-    age. What is being answered or sent at this moment is not part of it. What others wrote about
-    them cannot be known.
+    transcripts with their words and what is known of them as a member go. Datasets that held such
+    a transcript are withdrawn, and models that were trained on one are marked. What they did
+    stays without their name. How much they asked within the last day stays for the limits, and
+    goes by age. What is being answered or sent at this moment is not part of it. What others
+    wrote about them cannot be known.
     """
     whose: dict[str, Any] = {
         "workspace_id": workspace_id,
@@ -240,6 +247,10 @@ def forget_person(
         def run(statement: str) -> int:
             return connection.execute(text(statement), whose).rowcount
 
+        theirs = list(connection.execute(text(THEIR_TRANSCRIPTS), whose).scalars())
+        whose["transcripts"] = theirs
+        # First, while their rows still say which datasets hold them.
+        withdraw_datasets(connection, workspace_id, theirs)
         states = list(connection.execute(text(FORGET_TRANSCRIPTS), whose).scalars())
         counts["transcripts"] = states.count("approved")
         counts["candidates"] = len(states) - counts["transcripts"]

@@ -174,6 +174,8 @@ def _settled(workspace: Workspace, found: Escalation, filled: Settled, user: str
                 audience=audience_of(found, public=public),
                 user_id=found.asker_id,
                 added_by=user,
+                answer_id=found.answer_id,
+                people=[found.resolved_by or user],
             )
     return True
 

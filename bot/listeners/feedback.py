@@ -71,6 +71,8 @@ def why(workspace: Workspace, body: Body) -> dict[str, Any] | None:
                 [Said("asker", answer.question), Said("team", told.better)],
                 user_id=user,
                 added_by=user,
+                answer_id=answer.id,
+                disliked=answer.text,
             )
     log.info("feedback explained", answer=told.answer_id, reason=told.reason)
     return None

@@ -63,6 +63,8 @@ def keep(workspace: Workspace, body: Body) -> dict[str, Any] | None:
             audience=known["audience"],
             user_id=known["user"],
             added_by=user,
+            answer_id=known.get("answer"),
+            people=[known["by"]] if known.get("by") else [],
         )
         if kept:
             record(connection, workspace.id, user, "transcript added", known["key"])
@@ -76,6 +78,8 @@ def _form(workspace: Workspace, body: Body) -> dict[str, Any]:
     thread = str(message.get("thread_ts") or ts)
     question, answered = "", spoken(str(message.get("text") or ""), workspace.bot_user_id)
     asker: str | None = None
+    by = str(message.get("user") or "") or None
+    answer_id: str | None = None
     key = f"slack:{workspace.team}:{channel}:{thread}"
     with workspace.engine.connect() as connection:
         asked = last_asked(connection, workspace.id, key)
@@ -86,11 +90,13 @@ def _form(workspace: Workspace, body: Body) -> dict[str, Any]:
         with workspace.engine.connect() as connection:
             answer = find_answer(connection, workspace.id, post.answer_id)
         if answer is not None:
-            question, answered = answer.question, answer.text
+            question, answered, answer_id, by = answer.question, answer.text, answer.id, None
     metadata = {
         "key": f"{channel}:{ts}",
         "audience": _audience(workspace, channel),
         "user": asker,
+        "answer": answer_id,
+        "by": by if by != workspace.bot_user_id else None,
     }
     return example_view(question, answered, json.dumps(metadata))
 

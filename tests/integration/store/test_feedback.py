@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine
 
-from core.errors import NotFoundError
 from store.access import OPERATOR_ACCESS
 from store.answers import Answer, save_answer
 from store.conversations import Turn, add_turn, ensure_conversation
@@ -23,13 +22,13 @@ from store.feedback import (
     rate,
 )
 from store.posts import NewPost, add_post, posts_of_answer, withdraw_posts
+from store.reviews import DecidedError, review_candidate
 from store.transcripts import (
     Said,
     add_candidate,
     count_candidates,
     drop_candidate,
     list_transcripts,
-    review_candidate,
 )
 from tests.integration.store.answers import kept_answer
 from tests.integration.store.shelf import Shelf
@@ -223,10 +222,10 @@ def test_the_same_exchange_is_kept_once(
     (candidate,) = list_transcripts(engine, workspace_id)
     assert (candidate.messages, candidate.origin_key) == (better, "a1")
     with engine.begin() as connection:
-        review_candidate(connection, workspace_id, candidate.id, "approved", "U9")
+        review_candidate(connection, workspace_id, candidate.id, "rejected", "U9")
     assert not keep(*ASKED)
-    (approved,) = list_transcripts(engine, workspace_id, "approved")
-    assert approved.messages == better
+    (rejected,) = list_transcripts(engine, workspace_id, "rejected")
+    assert rejected.messages == ()  # unread words are not kept once nobody needs them
     assert count_candidates(engine, workspace_id) == 0
 
 
@@ -251,6 +250,6 @@ def test_a_candidate_is_looked_at_once(
     (candidate,) = list_transcripts(engine, workspace_id)
     with engine.begin() as connection:
         review_candidate(connection, workspace_id, candidate.id, "rejected", "U9")
-    with pytest.raises(NotFoundError, match="waits"), engine.begin() as connection:
+    with pytest.raises(DecidedError, match="rejected already"), engine.begin() as connection:
         review_candidate(connection, workspace_id, candidate.id, "approved", "U8")
     assert list_transcripts(engine, workspace_id, "approved") == []

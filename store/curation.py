@@ -1,0 +1,93 @@
+"""What the first pass reads of transcripts, and what it says of them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, text
+
+from store.transcripts import COLUMNS, Finding, Said, Transcript, transcript_of, written
+
+
+@dataclass(frozen=True)
+class FirstPass:
+    """What the first pass says of one transcript. `signature` is the MinHash of its words."""
+
+    redacted: tuple[Said, ...]
+    redactions: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    quarantined: bool
+    disliked: str | None
+    language: str | None
+    quality: float
+    signature: bytes
+    duplicate_of: int | None = None
+
+
+def unread_transcripts(engine: Engine, workspace_id: int, limit: int) -> list[Transcript]:
+    """Return what the first pass has not read yet, the oldest first."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                f"SELECT {COLUMNS} FROM transcripts WHERE workspace_id = :workspace_id"
+                " AND curated_at IS NULL AND state = 'candidate' ORDER BY id LIMIT :limit"
+            ),
+            {"workspace_id": workspace_id, "limit": limit},
+        )
+        return [transcript_of(row) for row in rows]
+
+
+def save_first_pass(connection: Connection, read: Transcript, found: FirstPass) -> bool:
+    """Keep what the first pass says of a transcript; False where its words changed meanwhile."""
+    kept = connection.execute(
+        text(
+            "UPDATE transcripts SET redacted = CAST(:redacted AS jsonb), disliked = :disliked,"
+            " redactions = CAST(:redactions AS jsonb), findings = CAST(:findings AS jsonb),"
+            " language = :language, quality = :quality, signature = :signature,"
+            " duplicate_of = (SELECT id FROM transcripts WHERE id = :duplicate_of),"
+            " state = :state, curated_at = now()"
+            " WHERE id = :id AND revision = :revision AND curated_at IS NULL"
+            " AND state = 'candidate'"
+        ),
+        {
+            "id": read.id,
+            "revision": read.revision,
+            "redacted": written(found.redacted),
+            "disliked": found.disliked,
+            "redactions": json.dumps(dict(found.redactions)),
+            "findings": json.dumps([vars(finding) for finding in found.findings]),
+            "language": found.language,
+            "quality": found.quality,
+            "signature": found.signature,
+            "duplicate_of": found.duplicate_of,
+            "state": "quarantined" if found.quarantined else "candidate",
+        },
+    )
+    return kept.rowcount == 1
+
+
+def read_signatures(engine: Engine, workspace_id: int) -> list[tuple[int, bytes]]:
+    """Return the signatures of all that were read and are nobody's duplicate, by their ids."""
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT id, signature FROM transcripts WHERE workspace_id = :workspace_id"
+                " AND signature IS NOT NULL AND duplicate_of IS NULL ORDER BY id"
+            ),
+            {"workspace_id": workspace_id},
+        )
+        return [(row.id, bytes(row.signature)) for row in rows]
+
+
+def count_unread(engine: Engine, workspace_id: int) -> int:
+    """Return how many transcripts the first pass has not read yet."""
+    with engine.connect() as connection:
+        return int(
+            connection.execute(
+                text(
+                    "SELECT count(*) FROM transcripts WHERE workspace_id = :id"
+                    " AND curated_at IS NULL AND state = 'candidate'"
+                ),
+                {"id": workspace_id},
+            ).scalar_one()
+        )
