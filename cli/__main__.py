@@ -41,9 +41,10 @@ COMMANDS = {
     "worker": "Run the Celery worker with its relay (what `up` and production run).",
     "beat": "Submit what is due by the schedules (what `up` and production run).",
     "bot": "Connect to Slack (what `up` and production run).",
+    "serve": "Serve local style models behind an OpenAI-compatible address.",
     "migrate": "Bring the database's tables up to date.",
 }
-SERVICES = frozenset({"web", "worker", "beat", "bot"})
+SERVICES = frozenset({"web", "worker", "beat", "bot", "serve"})
 HOME_MODE = 0o711  # the account that runs the database must be able to pass through
 FAILED = 1
 BROKEN = 70  # an error nobody expected (sysexits.h EX_SOFTWARE)

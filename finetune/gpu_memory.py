@@ -16,7 +16,7 @@ from finetune.local_recipe import LocalRecipe
 
 GIB = 2**30
 DRIVER = 0.6 * GIB  # CUDA's own context, and its libraries' workspaces
-PROCESS = 0.9 * GIB  # Python with torch, transformers and trl loaded, on a CPU
+PROCESS = 0.7 * GIB  # Python with torch, transformers and trl loaded, on a CPU
 MARGIN = 1.1
 QUERY_PATIENCE = 10.0  # seconds for nvidia-smi
 ADAM = 8  # bytes per trained weight: two moments in 32 bits

@@ -98,12 +98,12 @@ def need_packages() -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing == ["torch"]:
         raise TrainingError(
-            "Local training needs torch, in the build for this machine; install it into .venv as"
+            "Local models need torch, in the build for this machine; install it into .venv as"
             " docs/howto/train-locally.md says."
         )
     if missing:
         raise TrainingError(
-            "Local training needs packages that are not installed; run `python3 run.py install"
+            "Local models need packages that are not installed; run `python3 run.py install"
             " train`."
         )
 

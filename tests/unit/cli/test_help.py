@@ -24,7 +24,7 @@ INNER += ["tokens create", "tokens list", "tokens revoke", "people show", "peopl
 ENTRIES = ("list", "add", "accept", "dismiss", "remove", "import", "export")
 INNER += [f"glossary {name}" for name in ENTRIES]
 INNER += ["slack list", "slack remove"]
-SERVICES = ["up", "web", "worker", "beat", "bot"]  # they print no result
+SERVICES = ["up", "web", "worker", "beat", "bot", "serve"]  # they print no result
 CONTEXT = click.Context(footnote)
 
 
