@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from bot.blocks import Block
 from bot.escalations import (
     HandOver,
@@ -19,7 +17,6 @@ from bot.escalations import (
     is_elsewhere,
     link_to,
     reason_of,
-    take_back,
     takers,
 )
 from bot.failures import note_failure
@@ -39,6 +36,7 @@ from bot.render import (
     render_failure,
     render_markdown_stream,
 )
+from bot.replies import forget_with_answers, where_of, write_more, write_reply
 from bot.timing import elsewhere
 from bot.workspaces import Workspace
 from core.errors import reference_id
@@ -51,7 +49,6 @@ from store.cited import checked_at
 from store.conversations import add_exchange
 from store.events import (
     Event,
-    answers_to,
     end_event,
     forget_message,
     has_addressed,
@@ -59,15 +56,10 @@ from store.events import (
 )
 from store.posts import (
     NewPost,
-    Post,
-    PostKind,
     leave_to_poster,
     mark_posted,
-    post_with_key,
     posts_of_message,
-    posts_telling_of,
     say_in_stream,
-    say_instead,
     take_back_posts,
 )
 from store.search import count_in_force
@@ -75,8 +67,6 @@ from store.search import count_in_force
 SETTINGS_FRESH = 2.0  # seconds until a channel's settings are read again
 COUNT_FRESH = 60.0  # seconds until policies are counted again
 REMEMBERED = 10_000  # channels
-COMMAND_POSTS = 5  # that Slack takes on one response_url
-TOO_LONG = "The rest does not fit here. Ask me in a direct message to see all of it."
 LEFT = "I'll stay out of this thread. Mention me and I'm back."
 STAYING = "In a direct message I answer whatever you write; just don't write, and I'm quiet."
 OFF = "I'm switched off in this channel. Ask me in a direct message."
@@ -158,7 +148,7 @@ class Handler:
             if not end_event(connection, event.id, "error"):
                 return
             messages = render_failure(reference)
-            self._write(connection, workspace, event, incoming, private, messages, late=True)
+            write_reply(connection, workspace, event, incoming, private, messages, late=True)
             if event.kind == "question" and event.conversation_id is not None:
                 # What follows in the thread may speak of it all the same.
                 add_exchange(
@@ -238,7 +228,7 @@ class Handler:
             self._reply(workspace, event, incoming, settings, "files refused", plain(refusal))
             return True
         with workspace.engine.begin() as connection:
-            where = self._where(event, incoming, private_of(incoming, settings))
+            where = where_of(event, incoming, private_of(incoming, settings))
             note = NewPost(f"files:{event.id}", "notice", *where[:1], {}, *where[1:])
             write_posts(connection, workspace.id, plain(refusal), note)
         workspace.wake()
@@ -261,7 +251,7 @@ class Handler:
         try:
             if event.kind == "edit":
                 with workspace.engine.begin() as connection:
-                    self._forget(connection, workspace, event, ("correction",))
+                    forget_with_answers(connection, workspace, event, ("correction",))
             question = Question(
                 text=incoming.text,
                 conversation=incoming.conversation,
@@ -294,13 +284,13 @@ class Handler:
             if handed is not None and people is not None:
                 hand_over(connection, workspace, people, handed)
             if stream is None:
-                self._write(connection, workspace, event, incoming, private, messages, answer.id)
+                write_reply(connection, workspace, event, incoming, private, messages, answer.id)
             else:
                 first, *rest = messages
                 say_in_stream(
                     connection, stream.post_id, as_json(first), answer.id, self.owner, STREAM_LEASE
                 )
-                self._write_more(connection, workspace, event, rest, answer.id)
+                write_more(connection, workspace, event, rest, answer.id)
         if stream is None or living is None:
             workspace.wake()
         else:
@@ -407,9 +397,9 @@ class Handler:
             if not end_event(connection, event.id, outcome, owner=self.owner):
                 return
             if event.kind == "edit":  # what it said before is not asked any more
-                self._forget(connection, workspace, event, ("correction",))
+                forget_with_answers(connection, workspace, event, ("correction",))
             if messages:
-                self._write(connection, workspace, event, incoming, private, messages)
+                write_reply(connection, workspace, event, incoming, private, messages)
             else:
                 posts = posts_of_message(connection, workspace.id, event.message_key)
                 take_back_posts(connection, [post.id for post in posts])
@@ -423,120 +413,15 @@ class Handler:
         with workspace.engine.begin() as connection:
             end_event(connection, event.id, outcome, owner=None if anybody else self.owner)
 
-    def _write(
-        self,
-        connection: Connection,
-        workspace: Workspace,
-        event: Event,
-        incoming: Incoming,
-        private: bool,
-        messages: Sequence[Message],
-        answer_id: str | None = None,
-        *,
-        late: bool = False,
-    ) -> None:
-        """Write the reply down: in place of the one before where the question was edited.
-
-        `late` says that somebody else may have begun to.
-        """
-        fresh = event.kind == "question" and event.attempts == 1 and not late
-        before = [] if fresh else posts_of_message(connection, workspace.id, event.message_key)
-        standing = [post for post in before if post.user_id is None and post.reply_url is None]
-        channel, thread_ts, user_id, reply_url = self._where(event, incoming, private)
-        key = reply_key(event)
-        begun = [post for post in standing if post.key == key]  # its stream, whoever began it
-        replaced = standing if event.kind == "edit" else begun
-        if user_id is None and replaced:
-            self._rewrite(connection, workspace, event, replaced, messages, answer_id)
-            return
-        take_back_posts(connection, [post.id for post in replaced])  # others must not see this
-        if reply_url is not None and len(messages) > COMMAND_POSTS:
-            messages = [*messages[: COMMAND_POSTS - 1], *plain(TOO_LONG)]
-        reply = NewPost(
-            f"{key}:alone" if begun else key,
-            "reply",
-            channel,
-            {},
-            thread_ts,
-            user_id,
-            reply_url,
-            event.id,
-            answer_id,
-        )
-        if write_posts(connection, workspace.id, messages, reply):
-            return
-        # Somebody who is not to reply any more has just begun a stream for it.
-        if (other := post_with_key(connection, workspace.id, key)) is not None:
-            self._rewrite(connection, workspace, event, [other], messages, answer_id)
-
-    def _rewrite(
-        self,
-        connection: Connection,
-        workspace: Workspace,
-        event: Event,
-        standing: Sequence[Post],
-        messages: Sequence[Message],
-        answer_id: str | None,
-    ) -> None:
-        """Change what stands to say something else; what is left over of it is taken back."""
-        for post, message in zip(standing, messages, strict=False):
-            say_instead(connection, post.id, as_json(message), answer_id)
-        self._write_more(connection, workspace, event, messages[len(standing) :], answer_id)
-        take_back_posts(connection, [post.id for post in standing[len(messages) :]])
-
-    def _write_more(
-        self,
-        connection: Connection,
-        workspace: Workspace,
-        event: Event,
-        messages: Sequence[Message],
-        answer_id: str | None,
-    ) -> None:
-        """Write what follows the first message of a reply."""
-        more = NewPost(
-            f"{reply_key(event)}:more",
-            "reply",
-            event.channel,
-            {},
-            event.thread_ts or event.message_key.rpartition(":")[2],
-            event_id=event.id,
-            answer_id=answer_id,
-        )
-        write_posts(connection, workspace.id, messages, more)
-
-    @staticmethod
-    def _where(
-        event: Event, incoming: Incoming, private: bool
-    ) -> tuple[str, str | None, str | None, str | None]:
-        """Return channel, thread, the only reader and the response_url of a reply."""
-        if incoming.reply_url is not None:
-            return event.channel, None, event.user_id, incoming.reply_url
-        if private and not incoming.private:
-            return event.channel, event.thread_ts, event.user_id, None
-        return event.channel, incoming.thread, None, None
-
-    # --- taking back ------------------------------------------------------------------------
-
     def _withdraw(self, workspace: Workspace, event: Event, owner: str | None) -> None:
         """Take back what was said to a message that is gone, and forget it."""
         with workspace.engine.begin() as connection:
             if not end_event(connection, event.id, "withdrawn", owner=owner):
                 return
             posts = posts_of_message(connection, workspace.id, event.message_key)
-            self._forget(connection, workspace, event, ("correction", "shared"))
+            forget_with_answers(connection, workspace, event, ("correction", "shared"))
             take_back_posts(connection, [post.id for post in posts])
         workspace.wake()
-
-    @staticmethod
-    def _forget(
-        connection: Connection, workspace: Workspace, event: Event, told: Sequence[PostKind]
-    ) -> None:
-        """Forget a message and its answers, with the posts that told of those to others."""
-        take_back(connection, workspace, event.message_key)
-        answers = answers_to(connection, workspace.id, event.message_key)
-        telling = posts_telling_of(connection, workspace.id, answers, told)
-        take_back_posts(connection, telling)
-        forget_message(connection, workspace.id, event.message_key)
 
 
 def private_of(incoming: Incoming, settings: ChannelSettings | None = None) -> bool:
