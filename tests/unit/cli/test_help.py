@@ -1,5 +1,7 @@
 """Every command explains itself."""
 
+from collections.abc import Iterator
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -24,6 +26,9 @@ INNER += ["tokens create", "tokens list", "tokens revoke", "people show", "peopl
 ENTRIES = ("list", "add", "accept", "dismiss", "remove", "import", "export")
 INNER += [f"glossary {name}" for name in ENTRIES]
 INNER += ["slack list", "slack remove"]
+RUNS = ("start", "status", "cancel", "list", "show", "logs", "schedule")
+INNER += [f"finetune {name}" for name in RUNS]
+INNER += [f"finetune schedule {name}" for name in ("show", "set", "off", "dry-run")]
 SERVICES = ["up", "web", "worker", "beat", "bot", "serve"]  # they print no result
 CONTEXT = click.Context(footnote)
 
@@ -36,6 +41,14 @@ def command(words: str) -> click.Command:
         found = found.get_command(CONTEXT, word)
     assert found is not None
     return found
+
+
+def inner_commands(words: str) -> Iterator[str]:
+    """Give the commands in a group, and those in the groups in it."""
+    group = command(words)
+    for name in group.list_commands(CONTEXT) if isinstance(group, click.Group) else ():
+        yield f"{words} {name}"
+        yield from inner_commands(f"{words} {name}")
 
 
 @pytest.mark.parametrize("words", [*COMMANDS, *INNER])
@@ -60,13 +73,7 @@ def test_each_command_that_prints_a_result_has_json(words: str) -> None:
 
 def test_no_subcommand_is_forgotten_here() -> None:
     """The list above is what the groups hold."""
-    groups = {name: command(name) for name in COMMANDS}
-    held = {
-        f"{name} {inner}"
-        for name, group in groups.items()
-        if isinstance(group, click.Group)
-        for inner in group.list_commands(CONTEXT)
-    }
+    held = {inner for name in COMMANDS for inner in inner_commands(name)}
 
     assert held == set(INNER)
 
