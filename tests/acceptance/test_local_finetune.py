@@ -1,0 +1,345 @@
+"""A voice trained on this machine: from a dataset to an answer's words, with a tiny model.
+
+The model has random weights; that it is trained, merged, served and asked is what is shown here,
+and nothing about how well it speaks.
+"""
+
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openai
+import pytest
+from safetensors.numpy import load_file, save_file
+from sqlalchemy import Engine
+
+from core.settings import ROOT, Settings, load_settings
+from finetune.backends import TrainingError
+from finetune.runs import carry_out, run_folder, start
+from store.datasets import DatasetRow, save_dataset
+from store.jobs import sweep
+from store.model_registry import (
+    Model,
+    find_model,
+    list_models,
+    promote_model,
+    register_model,
+    roll_back,
+)
+from store.runs import Run, find_run, run_events, run_points
+from store.workspaces import ensure_workspace
+from tests.acceptance.processes import Footnote, Running, free_port, installation, wait_until
+
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.skipif(
+        importlib.util.find_spec("torch") is None,
+        reason="torch is not installed (docs/howto/train-locally.md)",
+    ),
+]
+
+WORKSPACE = "local-voice"
+KEY = "a key of the tests"
+LEASE = 2.0  # seconds
+SHORT = {"max_steps": 6, "eval_every": 2}
+LONG = {"max_steps": 60, "eval_every": 10}
+ROLLBACK_DEADLINE = 5.0  # seconds until the model before answers again
+WORKER = """
+import sys
+from core.settings import settings
+from finetune.runs import carry_out
+from store.engine import connect
+engine = connect(settings().database_url.get_secret_value())
+carry_out(engine, settings(), int(sys.argv[1]), lease=float(sys.argv[2]))
+"""
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """A workspace with a dataset, on a home of its own, and the tiny base."""
+
+    footnote: Footnote
+    engine: Engine
+    workspace_id: int
+    dataset_id: int
+    base: Path
+
+    @property
+    def settings(self) -> Settings:
+        """Settings with the home of this installation."""
+        return load_settings().model_copy(update={"home": self.footnote.home})
+
+    def start(self, recipe: dict[str, Any], base: Path | None = None) -> Run:
+        """Keep a run with its job."""
+        run, new = start(
+            self.engine,
+            self.settings,
+            self.workspace_id,
+            backend="local",
+            dataset_id=self.dataset_id,
+            base=str(base or self.base),
+            recipe=recipe,
+            name="voice",
+            actor="test",
+        )
+        assert new
+        return run
+
+    def carry_out(self, run: Run) -> Run:
+        """Do the run's job here, and return the run as it ended."""
+        assert run.job_id is not None
+        carry_out(self.engine, self.settings, run.job_id, lease=LEASE)
+        return find_run(self.engine, self.workspace_id, run.id)
+
+    def folder(self, run: Run) -> Path:
+        """Return the run's folder."""
+        return run_folder(self.settings, run.id)
+
+
+def _row(number: int) -> DatasetRow:
+    asked = f"1. Sale items can be returned within {number} days. [1]"
+    said = f"1. Sure thing! Sale items can come back within {number} days. [1]"
+    messages = [
+        {"role": "system", "content": "Rewrite the numbered sentences in the team's voice."},
+        {"role": "user", "content": asked},
+        {"role": "assistant", "content": said},
+    ]
+    split = "validation" if number % 10 == 0 else "train"
+    return DatasetRow(split, {"messages": messages, "task": "style"}, f"conversation {number}")  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def trainer(
+    embedder_cache: Path, shared_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trainer]:
+    """A dataset of 70 rows in a workspace of this file's own, and a base to train."""
+    base = tmp_path_factory.mktemp("base") / "tiny"
+    subprocess.run(
+        [sys.executable, "-m", "tests.fakes.tiny_model", str(base)], cwd=ROOT, check=True
+    )
+    workspace_id = ensure_workspace(shared_engine, WORKSPACE)
+    with shared_engine.begin() as connection:
+        rows = [_row(number) for number in range(70)]
+        dataset, _ = save_dataset(connection, workspace_id, "style", "sft", rows, {}, "test")
+    url = shared_engine.url.render_as_string(hide_password=False)
+    with installation(
+        embedder_cache,
+        DATABASE_URL=url,
+        FOOTNOTE_WORKSPACE=WORKSPACE,
+        FOOTNOTE_SERVE_KEY=KEY,
+    ) as footnote:
+        yield Trainer(footnote, shared_engine, workspace_id, dataset.id, base)
+
+
+@pytest.fixture(scope="module")
+def trained(trainer: Trainer) -> Run:
+    """A run with LoRA that was carried out."""
+    return trainer.carry_out(trainer.start(SHORT))
+
+
+@pytest.fixture(scope="module")
+def models(trainer: Trainer, trained: Run) -> tuple[Model, Model]:
+    """The trained model, and a second one with the same weights."""
+    first = next(
+        one
+        for one in list_models(trainer.engine, trainer.workspace_id, "style")
+        if one.run_id == trained.id
+    )
+    copy = trainer.footnote.home / "models" / "copy"
+    shutil.copytree(first.artefact, copy)
+    second = register_model(trainer.engine, trainer.workspace_id, "style", "voice-b", str(copy))
+    return first, find_model(trainer.engine, trainer.workspace_id, second)
+
+
+@pytest.fixture(scope="module")
+def address(trainer: Trainer, models: tuple[Model, Model]) -> Iterator[str]:
+    """The address of a server that serves what is in use: the first model, then the second."""
+    for model in models:
+        promote_model(trainer.engine, trainer.workspace_id, model.id)
+    port = free_port()
+    server = trainer.footnote.start("serve", "--port", str(port))
+    try:
+        for model in models:
+            server.wait_for(f"{model.name} (")
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.stop()
+        _told(server)
+    for model in models:
+        assert find_model(trainer.engine, trainer.workspace_id, model.id).endpoint is None
+
+
+def _told(server: Running) -> None:
+    sys.stdout.write(f"{server.told}\n")
+
+
+def test_a_run_trains_an_adapter_and_merges_it(trainer: Trainer, trained: Run) -> None:
+    """A candidate is registered whose merged weights say what base and adapter said."""
+    assert (trained.state, trained.reason) == ("succeeded", None)
+    (model,) = (
+        one
+        for one in list_models(trainer.engine, trainer.workspace_id)
+        if one.run_id == trained.id
+    )
+    assert trained.result["merged_equals_adapter"] == "3/3"
+    assert trained.result["device"] == "cpu"
+    assert trained.result["memory_estimate"] > trained.result["peak_memory"] > 0
+    merged = Path(model.artefact)
+    assert {path.suffix for path in merged.iterdir()} <= {".safetensors", ".json", ".jinja"}
+    adapter = json.loads((merged.parent / "adapter" / "adapter_config.json").read_text())
+    assert adapter["base_model_name_or_path"] == str(trainer.base)
+    card = json.loads((merged.parent / "adapter" / "card.json").read_text())
+    assert card["base_sha256"] == trained.recipe["revision"]
+
+
+def test_a_run_tells_its_loss_at_each_step(trainer: Trainer, trained: Run) -> None:
+    """Loss, learning rate and speed are kept of steps, the loss of validation of evaluations."""
+    points = run_points(trainer.engine, trained.id)
+    assert [point.step for point in points] == [1, 2, 3, 4, 5, 6]
+    assert all({"loss", "learning_rate", "peak_memory"} <= set(one.figures) for one in points)
+    assert all(one.figures["tokens_per_second"] > 0 for one in points[1:])
+    assert all(("eval_loss" in one.figures) == (one.step % 2 == 0) for one in points)
+
+
+def test_no_words_of_people_stay_in_a_run_s_folder(trainer: Trainer, trained: Run) -> None:
+    """Rows and checkpoints are gone once it ended, and the log holds none of their words."""
+    folder = trainer.folder(trained)
+    assert {path.name for path in folder.iterdir()} == {
+        "adapter",
+        "merged",
+        "progress.jsonl",
+        "run.json",
+        "train.log",
+    }
+    for name in ("progress.jsonl", "run.json", "train.log"):
+        assert "Sale items" not in (folder / name).read_text("utf-8")
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(trainer: Trainer) -> None:
+    """After kill -9 the same job resumes: no step before the checkpoint is done again."""
+    run = trainer.start(LONG)
+    worker = subprocess.Popen(
+        [sys.executable, "-P", "-c", WORKER, str(run.job_id), str(LEASE)],
+        env=trainer.footnote.variables(),
+        start_new_session=True,
+    )
+    folder = trainer.folder(run)
+    wait_until(lambda: any(folder.glob("checkpoints/checkpoint-*/complete")))
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.wait()
+    told = (folder / "run.json").stat().st_mtime_ns
+    assert find_run(trainer.engine, trainer.workspace_id, run.id).state == "running"
+    time.sleep(LEASE)
+    sweep(trainer.engine)
+
+    ended = trainer.carry_out(run)
+
+    assert (folder / "run.json").stat().st_mtime_ns > told
+    assert ended.state == "succeeded"
+    assert ended.result["resumed_from"] >= LONG["eval_every"]
+    assert any(
+        one.message.startswith("Goes on from the checkpoint of step")
+        for one in run_events(trainer.engine, run.id)
+    )
+
+
+def test_a_loss_that_is_no_number_stops_a_run(trainer: Trainer, tmp_path: Path) -> None:
+    """The run fails with a sentence, and no model is registered."""
+    broken = tmp_path / "broken"
+    shutil.copytree(trainer.base, broken)
+    weights = load_file(broken / "model.safetensors")
+    weights["lm_head.weight"] = np.full_like(weights["lm_head.weight"], np.nan)
+    save_file(weights, broken / "model.safetensors", {"format": "pt"})
+    run = trainer.start(SHORT, broken)
+    with pytest.raises(TrainingError, match="no number"):
+        trainer.carry_out(run)
+    ended = find_run(trainer.engine, trainer.workspace_id, run.id)
+    assert ended.state == "failed"
+    assert ended.reason is not None
+    assert "learning_rate" in ended.reason
+    assert not any(
+        one.run_id == run.id for one in list_models(trainer.engine, trainer.workspace_id)
+    )
+
+
+def test_a_served_model_speaks_openai_s_protocol(
+    address: str, models: tuple[Model, Model]
+) -> None:
+    """The same words whole and as a stream, tokens are counted, and it ends at a stop."""
+    client = openai.OpenAI(base_url=address, api_key=KEY, max_retries=0, timeout=30)
+    asked: Any = [{"role": "user", "content": "Thanks so much!"}]
+    name = models[1].name
+    whole = client.chat.completions.create(model=name, messages=asked, max_tokens=12)
+    words = whole.choices[0].message.content or ""
+    assert words
+    assert whole.usage is not None
+    assert 0 < whole.usage.completion_tokens <= 12
+    pieces = client.chat.completions.create(model=name, messages=asked, max_tokens=12, stream=True)
+    streamed = [one.choices[0].delta.content or "" for one in pieces]
+    assert "".join(streamed) == words
+    assert len(streamed) > 2
+    stopped = client.chat.completions.create(
+        model=name, messages=asked, max_tokens=12, stop=[words[1]]
+    )
+    assert stopped.choices[0].message.content == words[: words.index(words[1])]
+    assert stopped.choices[0].finish_reason == "stop"
+    assert {one.id for one in client.models.list().data} >= {one.name for one in models}
+
+
+def test_a_served_model_refuses_in_openai_s_form(
+    address: str, models: tuple[Model, Model]
+) -> None:
+    """Another key, another model, too long a prompt and what is not offered get an error each."""
+    asked: Any = [{"role": "user", "content": "Thanks!"}]
+    client = openai.OpenAI(base_url=address, api_key=KEY, max_retries=0, timeout=30)
+    name = models[0].name
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=address, api_key="another", max_retries=0).models.list()
+    with pytest.raises(openai.NotFoundError):
+        client.chat.completions.create(model="gpt-5", messages=asked)
+    long: Any = [{"role": "user", "content": "Thanks! " * 600}]
+    with pytest.raises(openai.BadRequestError, match="shorten"):
+        client.chat.completions.create(model=name, messages=long)
+    with pytest.raises(openai.BadRequestError, match="n: "):
+        client.chat.completions.create(model=name, messages=asked, n=2)
+
+
+def test_an_answer_is_styled_by_the_served_model(
+    trainer: Trainer, address: str, models: tuple[Model, Model]
+) -> None:
+    """The agent asks the active model at its address; its babble is judged and not posted."""
+    footnote = trainer.footnote
+    assert footnote.run("ingest", ROOT / "samples" / "policies").code == 0
+    assert find_model(trainer.engine, trainer.workspace_id, models[1].id).endpoint == address
+
+    answer = footnote.run("ask", "How long can I return sale items?", "--json").json()
+
+    assert answer["outcome"] == "answered"
+    assert answer["trace"]["style"].startswith(f"{models[1].name}: not used, ")
+    assert answer["trace"]["tokens"]["input"] > 0
+
+
+def test_a_rollback_takes_seconds(
+    trainer: Trainer, address: str, models: tuple[Model, Model]
+) -> None:
+    """The model before answers at once: it was kept loaded."""
+    client = openai.OpenAI(base_url=address, api_key=KEY, max_retries=0, timeout=30)
+    began = time.monotonic()
+    out, back = roll_back(trainer.engine, trainer.workspace_id, "style", "test", "a test")
+    assert (out.id, back and back.id) == (models[1].id, models[0].id)
+    assert back is not None
+    assert back.endpoint == address
+    client.chat.completions.create(
+        model=back.artefact, messages=[{"role": "user", "content": "Thanks!"}], max_tokens=4
+    )
+    assert time.monotonic() - began < ROLLBACK_DEADLINE
