@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from cli.eval_style import eval_style
 from cli.runtime import Runtime, open_runtime
 from cli.show import print_json
 from evaluation.answers import AnswerReport, evaluate_answers
@@ -49,6 +50,8 @@ class Bench:
 def evaluate() -> None:
     """Measure on a folder with docs/ and questions*.jsonl of your own."""
 
+
+evaluate.add_command(eval_style)
 
 path_argument = click.argument("path", type=click.Path(path_type=Path))
 limit_option = click.option("--limit", type=click.IntRange(1), help="Only the first questions.")

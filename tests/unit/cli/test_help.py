@@ -13,6 +13,7 @@ INNER = [
     "eval answers",
     "eval revisions",
     "eval corrections",
+    "eval style",
     "members set",
     "members show",
 ]
