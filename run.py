@@ -73,7 +73,8 @@ usage: python3 run.py [COMMAND] [ARGUMENT ...]
 
   check        run the linters, the type checker and the import rules
   soak [...]   run the long campaigns; arguments go to pytest
-  install X    add what is not installed at first: formats (pptx, xlsx), cloud (s3, gs, sftp ...)
+  install X    add what is not installed at first: formats (pptx, xlsx), cloud (s3, gs, sftp ...),
+               train (fine-tuning on this machine)
   COMMAND ...  any other command of Footnote: ask, ingest, doctor ...
 
 `python3 run.py help` lists all commands; each has its own --help.
@@ -145,8 +146,15 @@ BASE = Profile("base", "requirements/base.lock", LOCKED)
 FORMATS = Profile("formats", "requirements/formats.lock", LOCKED, covers=("base",))
 CLOUD = Profile("cloud", "requirements/cloud.lock", LOCKED, covers=("base",))
 TEST = Profile("test", "requirements/test.lock", LOCKED, covers=("base", "formats"))
-PROFILES = (BASE, FORMATS, CLOUD, TEST)
-EXTRAS = {"formats": FORMATS, "cloud": CLOUD}
+TRAIN = Profile("train", "requirements/train.lock", LOCKED, covers=("base",))
+PROFILES = (BASE, FORMATS, CLOUD, TEST, TRAIN)
+EXTRAS = {"formats": FORMATS, "cloud": CLOUD, "train": TRAIN}
+# In no lock: it has a build for each accelerator, of which the largest take gigabytes.
+NO_TORCH = (
+    "torch is left, since its build depends on the machine: `{python} -m pip install torch` takes "
+    "the one for NVIDIA cards, and the same with --index-url and the address of PyTorch's CPU "
+    "builds a small one (docs/howto/train-locally.md)."
+)
 
 
 # What people see
@@ -531,6 +539,8 @@ def install_extras(names: list[str]) -> int:
     for name in names:
         ensure(EXTRAS[name])
         say(outcome(True, f"{name} installed", ""))
+    if "train" in names and not (site_packages() / "torch").exists():
+        say(f"    {NO_TORCH.format(python=shlex.quote(str(PYTHON)))}")
     return 0
 
 

@@ -256,14 +256,38 @@ def test_the_environment_only_grows(checkout: Checkout) -> None:
     assert checkout.run("test")[2] == ""
 
 
-def test_the_test_lock_has_all_that_the_base_lock_has() -> None:
-    """An environment with the test packages may serve every command."""
-    base, test = (
+def test_training_packages_are_kept_and_torch_is_left_to_people(checkout: Checkout) -> None:
+    """`install train` adds its packages and says how torch comes; later commands keep them."""
+    wheels = checkout.root / "wheels"
+    lock = checkout.root / "requirements" / "train.lock"
+    lock.write_text(add_package(wheels, "tinybase") + add_package(wheels, "tinytrain"))
+    status, _, errors = checkout.run("install", "train", PYTHONIOENCODING="ascii")
+    assert status == 0
+    assert "torch is left" in errors
+    assert "-m pip install torch" in errors
+    (next(checkout.python.parent.parent.glob("lib/python3*/site-packages")) / "torch").mkdir()
+    assert "torch is left" not in checkout.run("install", "train")[2]
+    assert checkout.run("test")[2] == ""
+    assert checkout.has("tinytrain")
+
+
+@pytest.mark.parametrize("wider", [run.TEST, run.TRAIN], ids=lambda one: one.name)
+def test_wider_locks_have_all_that_the_base_lock_has(wider: run.Profile) -> None:
+    """An environment with the packages of tests or of training may serve every command."""
+    base, has = (
         set(re.findall(r"^[a-z0-9].*?==\S+", (run.ROOT / one.source).read_text(), re.MULTILINE))
-        for one in (run.BASE, run.TEST)
+        for one in (run.BASE, wider)
     )
     assert len(base) > 50
-    assert base <= test
+    assert base <= has
+
+
+def test_the_train_lock_holds_no_torch() -> None:
+    """Its build is chosen on purpose; what it needs is there, as is all that training imports."""
+    names = re.findall(r"^([a-z0-9-]+)==", (run.ROOT / run.TRAIN.source).read_text(), re.MULTILINE)
+    assert "torch" not in names
+    assert not any(name.startswith("nvidia") for name in names)
+    assert {"transformers", "peft", "trl", "accelerate", "datasets", "sympy"} <= set(names)
 
 
 @pytest.mark.parametrize(
