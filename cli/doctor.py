@@ -17,6 +17,7 @@ from cli.brokers import given_redis, has_embedded_redis, redis_version
 from cli.names import given_names, unknown_names
 from cli.runtime import database_url, named_workspace
 from cli.show import counted, print_json
+from cli.tuning import check_tuning
 from core.broker import find_redis_server
 from core.errors import FootnoteError
 from core.settings import Settings, settings
@@ -72,7 +73,7 @@ def run_checks(config: Settings) -> Iterator[Check]:
         ("Embedder", _embedder),
         ("Model", check_model),
         ("Slack", _slack),
-        ("Tuning", _tuning),
+        ("Tuning", check_tuning),
     )
     for part, check in parts:
         try:
@@ -255,7 +256,3 @@ def check_model(config: Settings) -> tuple[State, str]:
 def _slack(config: Settings) -> tuple[State, str]:
     status = check_slack(config)
     return status.state, status.detail
-
-
-def _tuning(_config: Settings) -> tuple[State, str]:
-    return "none", "fine-tuning is not part of this version; answers keep the policies' own words."

@@ -185,4 +185,4 @@ def openness(config: Settings, timeout: float) -> tuple[Openness, str]:
             return "closed", str(error)
         except TrainingError as error:
             return "unknown", str(error)
-        return "open", f"{provider.name} lists fine-tunes for this key"
+        return "open", f"{provider.name} shows this key its fine-tunes."
