@@ -99,29 +99,64 @@ def save_dataset(
         ).one()
         return Dataset(**known._mapping), False
     dataset = Dataset(**made._mapping)
-    if rows:
-        connection.execute(
-            text(
-                "INSERT INTO dataset_rows"
-                " (dataset_id, ordinal, split, content, conversation, transcript_id)"
-                " VALUES (:dataset_id, :ordinal, :split, CAST(:content AS jsonb), :conversation,"
-                " :transcript_id)"
-            ),
-            [
-                {
-                    "dataset_id": dataset.id,
-                    "ordinal": ordinal,
-                    "split": row.split,
-                    "content": json.dumps(row.content, ensure_ascii=False),
-                    "conversation": row.conversation,
-                    "transcript_id": row.transcript_id,
-                }
-                for ordinal, row in enumerate(rows)
-            ],
-        )
+    _insert_rows(connection, dataset.id, rows)
     told = {"name": name, "rows": len(rows), "sha256": sha256}
     record(connection, workspace_id, created_by, "dataset built", str(dataset.id), **told)
     return dataset, True
+
+
+def renew_dataset(
+    connection: Connection,
+    dataset: Dataset,
+    rows: Sequence[DatasetRow],
+    manifest: dict[str, Any],
+    actor: str,
+) -> Dataset:
+    """Let a withdrawn dataset be trained on again: the same rows were approved anew.
+
+    They take the place of what is left of the old ones. Models that were trained on those stay
+    marked. Raises ValueError for other rows than the dataset's own.
+    """
+    if dataset_sha256(dataset.format, rows) != dataset.sha256:
+        raise ValueError("other rows are another dataset")
+    connection.execute(text("DELETE FROM dataset_rows WHERE dataset_id = :id"), {"id": dataset.id})
+    _insert_rows(connection, dataset.id, rows)
+    row = connection.execute(
+        text(
+            "UPDATE datasets SET withdrawn_at = NULL, manifest = CAST(:manifest AS jsonb)"
+            f" WHERE id = :id RETURNING {COLUMNS}"
+        ),
+        {"id": dataset.id, "manifest": json.dumps(manifest)},
+    ).one()
+    told = {"name": dataset.name, "rows": len(rows), "sha256": dataset.sha256}
+    record(
+        connection, dataset.workspace_id, actor, "dataset approved anew", str(dataset.id), **told
+    )
+    return Dataset(**row._mapping)
+
+
+def _insert_rows(connection: Connection, dataset_id: int, rows: Sequence[DatasetRow]) -> None:
+    if not rows:
+        return
+    connection.execute(
+        text(
+            "INSERT INTO dataset_rows"
+            " (dataset_id, ordinal, split, content, conversation, transcript_id)"
+            " VALUES (:dataset_id, :ordinal, :split, CAST(:content AS jsonb), :conversation,"
+            " :transcript_id)"
+        ),
+        [
+            {
+                "dataset_id": dataset_id,
+                "ordinal": ordinal,
+                "split": row.split,
+                "content": json.dumps(row.content, ensure_ascii=False),
+                "conversation": row.conversation,
+                "transcript_id": row.transcript_id,
+            }
+            for ordinal, row in enumerate(rows)
+        ],
+    )
 
 
 def find_dataset(engine: Engine, workspace_id: int, dataset_id: int) -> Dataset:
