@@ -80,12 +80,18 @@ def conversations(content: dict[str, Any], chosen: Format, place: str) -> Iterat
                 said = {"role": "assistant", "content": content[key]}
                 yield [*map(_message, content["prompt"]), _message(said)]
         else:
-            yield [_message(one) for one in content["messages"]]
+            yield _ending_well([_message(one) for one in content["messages"]])
     except (KeyError, TypeError, IndexError, ValueError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise TrainingError(
             f"{place} cannot be read ({reason}); build the dataset again."
         ) from error
+
+
+def _ending_well(messages: list[Message]) -> list[Message]:
+    if not messages or messages[-1]["role"] != "assistant":
+        raise ValueError("its last message is not the assistant's")
+    return messages
 
 
 def _message(told: Any) -> Message:
