@@ -28,6 +28,7 @@ from core.logs import logger
 from core.settings import Settings
 from store.documents import named_readers
 from store.leases import lease_owner
+from store.names import save_names
 
 log = logger(__name__)
 
@@ -112,8 +113,12 @@ def open_workspace(
     """Return a workspace that takes files as well, and what ends the following of those."""
     page = settings.page_url if settings.public_url else None
     intake = Intake(engine, workspace_id, page)
-    people = People(members, partial(named_readers, engine, workspace_id))
-    uploads = Uploads(intake, client)
+    people = People(
+        members,
+        partial(named_readers, engine, workspace_id),
+        called=partial(save_names, engine, workspace_id),
+    )
+    uploads = Uploads(intake, client, wake)
     workspace = Workspace(
         id=workspace_id,
         team=identity.team_id,

@@ -7,19 +7,19 @@ ended. Several bots share the uploads out by a hold on each row.
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import uuid4
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.client import SLACK_FAILURES
 from bot.downloads import Downloads
 from bot.incoming import Shared
+from bot.outgoing import as_json
 from bot.receipts import receipt
 from bot.render import Message
 from core.errors import FootnoteError
@@ -27,14 +27,13 @@ from core.logs import logger
 from ingestion.jobs import Sender, submit_with
 from ingestion.uploads import upload_progress
 from store.leases import lease_owner
-from store.posts import take_slot
+from store.posts import NewPost, add_post, post_with_key, say_instead
 from store.publish import File
 from store.uploads import (
     Upload,
     find_upload,
     hold_reply,
     mark_told,
-    note_reply,
     take_wanted,
     untold_uploads,
 )
@@ -46,14 +45,6 @@ HOLD = 20.0  # seconds for which an upload is one bot's
 FETCH_PAUSE = 10.0  # seconds after a file could not be kept
 LONGEST_PAUSE = 60.0  # seconds after a failure, doubled each time up to this
 CLOSING = 2.0  # seconds that each thread gets to end what it does when the bot stops
-
-LOST = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
-"""Codes after which a message cannot be changed: what it should say is posted anew."""
-UNREACHABLE = frozenset(
-    {"channel_not_found", "is_archived", "not_in_channel", "thread_not_found", "user_not_found",
-     "channel_is_limited_access", "restricted_action", "restricted_action_thread_locked"}
-)  # fmt: skip
-"""Codes after which nobody can be told any more."""
 
 log = logger(__name__)
 
@@ -69,11 +60,10 @@ class Intake:
 
 @dataclass(frozen=True)
 class Place:
-    """The thread that an upload is told in, the message that does, the files still to fetch."""
+    """The thread that an upload is told in, and the files that are still to be fetched."""
 
     channel: str
     thread_ts: str
-    message_ts: str | None = None
     wanted: tuple[Shared, ...] = ()
     audience: tuple[str, ...] | None = None  # of documents that are new; None: everyone
 
@@ -94,7 +84,6 @@ class Place:
         return cls(
             kept["channel"],
             kept["thread_ts"],
-            kept.get("message_ts"),
             tuple(Shared(**one) for one in kept.get("wanted", ())),
             tuple(kept["audience"]) if kept.get("audience") else None,
         )
@@ -114,10 +103,18 @@ class _Watch:
 class Uploads:
     """Follows the uploads of one workspace in one thread; another fetches, a file at a time."""
 
-    def __init__(self, intake: Intake, client: WebClient, *, every: float = LOOK_EVERY) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        client: WebClient,
+        post: Callable[[], None],
+        *,
+        every: float = LOOK_EVERY,
+    ) -> None:
+        """Fetch files with `client`; `post` is called where something is to be posted."""
         self._intake = intake
         self._engine = intake.engine
-        self._client = client
+        self._post = post
         self._downloads = Downloads(client)
         self._every = every
         self._owner = f"{lease_owner()}:{uuid4().hex[:8]}"
@@ -177,22 +174,13 @@ class Uploads:
             return
         try:
             if self._hold(upload, watch):
-                self._tell_if_possible(upload, watch)
+                self._tell(upload, watch)
             watch.failures = 0
         except Exception as error:  # noqa: BLE001 - the boundary of this thread
             watch.failures += 1
             pause = min(2.0**watch.failures, LONGEST_PAUSE)
             watch.rests_until = time.monotonic() + pause
             _note(error, upload, again_in=pause)
-
-    def _tell_if_possible(self, upload: Upload, watch: _Watch) -> None:
-        try:
-            self._tell(upload, watch)
-        except SlackApiError as error:
-            if error.response.get("error") not in UNREACHABLE:
-                raise
-            log.warning("upload told to nobody", upload=upload.id)
-            mark_told(self._engine, upload.id)
 
     def _hold(self, upload: Upload, watch: _Watch) -> bool:
         """Be the bot that tells of this upload, holding it anew in good time."""
@@ -216,45 +204,14 @@ class Uploads:
         ended = progress.ended and not place.wanted
         message = receipt(progress.files, place.wanted, self._intake.page)
         recent = time.monotonic() < watch.changed_at + CHANGE_EVERY
-        if message != watch.shown and (ended or not recent):
-            if not self._show(upload, place, message):
-                return
-            watch.shown, watch.changed_at = message, time.monotonic()
-        if ended:
-            mark_told(self._engine, upload.id)
-
-    def _show(self, upload: Upload, place: Place, message: Message) -> bool:
-        """Change the message about an upload, or post it where there is none.
-
-        False where it has to wait for its channel's next second.
-        """
-        if place.message_ts is not None:
-            try:
-                self._client.chat_update(
-                    channel=place.channel,
-                    ts=place.message_ts,
-                    text=message.text,
-                    blocks=message.blocks,
-                )
-            except SlackApiError as error:
-                if error.response.get("error") not in LOST:
-                    raise
-            else:
-                return True
+        if not ended and (message == watch.shown or recent):
+            return
         with self._engine.begin() as connection:
-            if not take_slot(connection, self._intake.workspace_id, place.channel):
-                return False  # something else is posted there in this second
-        posted = self._client.chat_postMessage(
-            channel=place.channel,
-            thread_ts=place.thread_ts,
-            text=message.text,
-            blocks=message.blocks,
-            mrkdwn=False,
-            unfurl_links=False,
-            unfurl_media=False,
-        )
-        note_reply(self._engine, upload.id, message_ts=str(posted["ts"]))
-        return True
+            if ended and not mark_told(connection, upload.id):
+                return  # another bot has
+            _write(connection, upload, place, message)
+        watch.shown, watch.changed_at = message, time.monotonic()
+        self._post()
 
     # --- fetching ---------------------------------------------------------------------------
 
@@ -311,6 +268,16 @@ class Uploads:
                         audience=Place.of(upload).audience,
                     ),
                 )
+
+
+def _write(connection: Connection, upload: Upload, place: Place, message: Message) -> None:
+    """Write the post about an upload, or have it say something else."""
+    key = f"upload:{upload.id}"
+    post = NewPost(key, "notice", place.channel, as_json(message), place.thread_ts)
+    if not add_post(connection, upload.workspace_id, post):
+        standing = post_with_key(connection, upload.workspace_id, key)
+        if standing is not None:
+            say_instead(connection, standing.id, as_json(message))
 
 
 def _note(error: Exception, upload: Upload, *, again_in: float) -> None:

@@ -120,15 +120,6 @@ def hold_reply(engine: Engine, upload_id: str, owner: str, seconds: float) -> bo
         return held.rowcount == 1
 
 
-def note_reply(engine: Engine, upload_id: str, **changes: Any) -> None:
-    """Write down more of where an upload's outcome is told; `changes` are JSON types."""
-    with engine.begin() as connection:
-        connection.execute(
-            text("UPDATE uploads SET reply = reply || CAST(:changes AS jsonb) WHERE id = :id"),
-            {"id": upload_id, "changes": json.dumps(changes)},
-        )
-
-
 def take_wanted(
     connection: Connection, upload_id: str, file_id: str, *, error: dict[str, Any] | None = None
 ) -> bool:
@@ -153,11 +144,10 @@ def take_wanted(
     return taken.rowcount == 1
 
 
-def mark_told(engine: Engine, upload_id: str) -> bool:
-    """Write down that the outcome was told; False if another process had done so."""
-    with engine.begin() as connection:
-        marked = connection.execute(
-            text("UPDATE uploads SET told_at = now() WHERE id = :id AND told_at IS NULL"),
-            {"id": upload_id},
-        )
-        return marked.rowcount == 1
+def mark_told(connection: Connection, upload_id: str) -> bool:
+    """Write down that the outcome is told; False if another process has done so."""
+    marked = connection.execute(
+        text("UPDATE uploads SET told_at = now() WHERE id = :id AND told_at IS NULL"),
+        {"id": upload_id},
+    )
+    return marked.rowcount == 1

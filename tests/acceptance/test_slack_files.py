@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from bot.incoming import Shared
 from bot.uploads import Intake, Place
@@ -87,11 +87,19 @@ def told(slack: SlackServer, engine: Engine, channel: str, thread: str) -> Messa
     slack.wait_for_messages(channel, thread, timeout=PATIENCE)
     deadline = threading.Event()
     for _ in range(int(PATIENCE / 0.1)):
-        if not untold_uploads(engine, 1):
+        if not untold_uploads(engine, 1) and not _waiting(engine):
             break
         deadline.wait(0.1)
     (message,) = slack.replies(channel, thread)
     return message
+
+
+def _waiting(engine: Engine) -> int:
+    """How many posts are still to be sent."""
+    with engine.connect() as connection:
+        return connection.execute(
+            text("SELECT count(*) FROM posts WHERE state IN ('waiting', 'posting')")
+        ).scalar_one()
 
 
 def titles(engine: Engine, workspace_id: int) -> list[str]:
@@ -299,7 +307,7 @@ def test_two_bots_tell_an_outcome_once(
     assert len(slack.downloads) == 1
 
 
-@pytest.mark.usefixtures("bot")
+@pytest.mark.usefixtures("bot", "worker")
 def test_an_upload_that_nobody_can_be_told_of_is_let_be(
     slack: SlackServer, admin: str, engine: Engine
 ) -> None:
@@ -308,8 +316,12 @@ def test_an_upload_that_nobody_can_be_told_of_is_let_be(
     slack.fail("chat.postMessage", "is_archived")
     slack.share(place, admin, slack.keep_file(place, admin, "a.md", RETURNS))
     slack.wait_for_calls("chat.postMessage")
-    threading.Event().wait(SETTLED)
+    for _ in range(int(PATIENCE / 0.1)):
+        if not untold_uploads(engine, 1) and not _waiting(engine):
+            break
+        threading.Event().wait(0.1)
     assert untold_uploads(engine, 1) == []
+    assert _waiting(engine) == 0
 
 
 @pytest.mark.usefixtures("bot", "worker")
