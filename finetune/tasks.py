@@ -6,15 +6,20 @@ from sqlalchemy import Engine
 
 from core.errors import ConfigurationError, FootnoteError
 from core.logs import logger
-from core.settings import settings
+from core.settings import Settings, settings
 from core.tasks import celery
+from finetune.rules import run_rules_job
 from finetune.runs import carry_out
+from store.datasets import Dataset, Format
 from store.engine import connect
+from store.retraining import CHECK_RETRAINING
 from store.runs import TRAIN_MODEL
 from store.shutdowns import CHECK_SHUTDOWNS
 
 # Seconds. Celery would take 0 for its own limit of minutes; nobody trains for a month.
 NO_LIMIT = 30 * 86_400
+LONG_SOFT_LIMIT = 3_000  # a dataset of many transcripts is built
+LONG_HARD_LIMIT = 3_060
 
 log = logger(__name__)
 
@@ -37,6 +42,25 @@ def train_model(job_id: int) -> None:
         carry_out(_engine(), settings(), job_id, lease=settings().job_lease)
     except FootnoteError as error:
         log.warning("model not trained", job=job_id, error=type(error).__name__)
+
+
+def _build(
+    engine: Engine, config: Settings, workspace_id: int, chosen: Format, name: str, actor: str
+) -> Dataset:
+    from finetune.dataset.build import build_dataset  # noqa: PLC0415 - the embedder, and more
+
+    return build_dataset(engine, config, workspace_id, chosen, name, actor)
+
+
+@celery.task(  # type: ignore[untyped-decorator]
+    name=CHECK_RETRAINING, soft_time_limit=LONG_SOFT_LIMIT, time_limit=LONG_HARD_LIMIT
+)
+def check_retraining(job_id: int) -> None:
+    """Start what is due by the rules of a workspace."""
+    try:
+        run_rules_job(_engine(), settings(), job_id, _build, lease=settings().job_lease)
+    except FootnoteError as error:
+        log.warning("rules not looked at", job=job_id, error=type(error).__name__)
 
 
 @celery.task(name=CHECK_SHUTDOWNS)  # type: ignore[untyped-decorator]

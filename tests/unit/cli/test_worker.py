@@ -45,5 +45,5 @@ def test_a_worker_for_training_loads_nothing_that_is_large() -> None:
 def test_the_other_worker_knows_the_rest() -> None:
     """Looks at rules and at providers are done beside the other small tasks."""
     tasks, modules = loaded("default")
-    assert tasks >= {"check_shutdowns", "recheck_answers", "sync_source"}
+    assert tasks >= {"check_retraining", "check_shutdowns", "recheck_answers", "sync_source"}
     assert modules & {"torch", "transformers", "sklearn"} == set()
