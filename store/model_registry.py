@@ -158,6 +158,7 @@ def register_model(
     *,
     endpoint: str | None = None,
     base: str | None = None,
+    backend: str | None = None,
 ) -> int:
     """Add a candidate and return its id; only promotion makes it active."""
     with engine.begin() as connection:
@@ -165,8 +166,8 @@ def register_model(
             connection.execute(
                 text(
                     "INSERT INTO models (workspace_id, kind, name, state, artefact, endpoint,"
-                    " base) VALUES (:workspace_id, :kind, :name, 'candidate', :artefact,"
-                    " :endpoint, :base) RETURNING id"
+                    " base, backend) VALUES (:workspace_id, :kind, :name, 'candidate', :artefact,"
+                    " :endpoint, :base, :backend) RETURNING id"
                 ),
                 {
                     "workspace_id": workspace_id,
@@ -175,6 +176,7 @@ def register_model(
                     "artefact": artefact,
                     "endpoint": endpoint,
                     "base": base,
+                    "backend": backend,
                 },
             ).scalar_one()
         )
