@@ -106,11 +106,11 @@ class Job:
 class Tuning:
     """The service's files and jobs; a test looks at them and tells how jobs end.
 
-    `held` keeps jobs in the state in which they are. `invalid` is the message with which the next
-    job's files are refused, `failing` code and message of another failure. `losing` closes the
-    connection of so many calls that create a job, after it was made. `forgetful` makes a service
-    that keeps no metadata, `closed` one that lists jobs and lets nobody create any, `astray` one
-    whose loss becomes no number.
+    `held` keeps jobs in the state in which they are, `held_at` at a step. `invalid` is the message
+    with which the next job's files are refused, `failing` code and message of another failure.
+    `losing` closes the connection of so many calls that create a job, after it was made.
+    `forgetful` makes a service that keeps no metadata, `closed` one that lists jobs and lets
+    nobody create any, `astray` one whose loss becomes no number.
     """
 
     def __init__(self) -> None:
@@ -118,6 +118,7 @@ class Tuning:
         self.deleted: list[str] = []
         self.jobs: dict[str, Job] = {}
         self.held = False
+        self.held_at: int | None = None
         self.invalid: str | None = None
         self.failing: tuple[str, str] | None = None
         self.losing = 0
@@ -197,7 +198,7 @@ class Tuning:
                 raise RefusedError(400, f"Job has already completed: {job.id}", "invalid_state")
             job.status = "cancelled"
             self._event(job, "The job was cancelled")
-        elif not self.held:
+        elif not self.held and (self.held_at is None or job.step < self.held_at):
             self._advance(job)
         return json_reply(job.shown())
 
