@@ -6,7 +6,7 @@ of chores; a question waits for it only where it is missing or too old, and then
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ PATIENCE = 5.0  # seconds that a question waits for it
 REST = 60.0  # seconds without a call after one that failed
 PAGE = 1_000  # people in one call; Slack takes no more
 PAGES = 100  # that are read; who is beyond is not known
+NAME = 200  # characters of a name; Slack takes 80
 
 Standing = Literal["member", "guest", "foreign"]
 
@@ -49,13 +50,26 @@ class _Reading:
     pages: int = 0
     outsiders: set[str] = field(default_factory=set)
     others: set[str] = field(default_factory=set)
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+Named = Callable[[Mapping[str, Sequence[str]]], None]
+"""Keeps what people are called, by their ids."""
+
+
+def unkept(_names: Mapping[str, Sequence[str]]) -> None:
+    """Keep no names."""
 
 
 class Directory:
-    """Keeps the last list of one workspace's people. One thread at a time reads it."""
+    """Keeps the last list of one workspace's people. One thread at a time reads it.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    What people are called is handed to `named` whenever a list was read to its end.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic, named: Named = unkept) -> None:
         self._clock = clock
+        self._named = named
         self._lock = threading.Lock()
         self._last: Listing | None = None
         self._last_began = float("-inf")
@@ -105,12 +119,27 @@ class Directory:
             return
         for user in page.get("members") or ():
             (reading.outsiders if is_outsider(user, team) else reading.others).add(str(user["id"]))
+            if not user.get("is_bot"):
+                reading.names[str(user["id"])] = names_of(user)
         reading.pages += 1
         reading.cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
         self._reading = reading
         if not reading.cursor or reading.pages == PAGES:
             self._last = Listing(frozenset(reading.outsiders), frozenset(reading.others))
             self._last_began, self._reading = reading.began, None
+            self._named(reading.names)
+
+
+def names_of(user: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names by which Slack knows a person, real and shown ones."""
+    profile = user.get("profile") or {}
+    written = (
+        user.get("real_name"),
+        *(profile.get(name) for name in ("real_name", "display_name", "real_name_normalized")),
+        " ".join(str(profile.get(name) or "") for name in ("first_name", "last_name")),
+    )
+    named = (" ".join(str(name or "").replace("\x00", "").split())[:NAME] for name in written)
+    return tuple(dict.fromkeys(name for name in named if name))
 
 
 def is_outsider(user: dict[str, Any], team: str) -> bool:

@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 from sqlalchemy import Engine
 
 from bot.client import OUTAGES, SLACK_FAILURES
-from bot.directory import Directory, standing
+from bot.directory import Directory, Named, standing, unkept
 from bot.incoming import Incoming
 from bot.recent import Recent
 from core.logs import logger
@@ -125,8 +125,8 @@ class People:
     """Answers who may read what, asking Slack about each person every few minutes at most.
 
     What a person may do is asked each time. `named` gives the principals that documents name:
-    only those channels and user groups are looked through; `pages` of each channel at most. Safe
-    between threads.
+    only those channels and user groups are looked through; `pages` of each channel at most.
+    `called` keeps what people are called. Safe between threads.
     """
 
     def __init__(
@@ -135,6 +135,7 @@ class People:
         named: Callable[[], frozenset[str]] = nobody_else,
         clock: Callable[[], float] = time.monotonic,
         pages: int = PAGES,
+        called: Named = unkept,
     ) -> None:
         self._members = members
         self._pages = pages
@@ -144,7 +145,7 @@ class People:
         self._inside: Recent[str, Crowd] = Recent(CHANNEL_FRESH, REMEMBERED, clock)
         self._groups: Recent[str, dict[str, frozenset[str]]] = Recent(GROUPS_FRESH, 1, clock)
         self._names: Recent[str, frozenset[str]] = Recent(NAMES_FRESH, 1, clock)
-        self._directory = Directory(clock)
+        self._directory = Directory(clock, called)
 
     def access(self, client: WebClient, incoming: Incoming) -> Access:
         """Return what the asker may read where the answer will be seen."""

@@ -207,6 +207,7 @@ UNNAME = (
     " AND state IN ('succeeded', 'failed')",
     # A person's id is also the place of their direct messages, until Slack tells another.
     "DELETE FROM channels WHERE workspace_id = :workspace_id AND channel_id = :user_id",
+    "DELETE FROM people_names WHERE workspace_id = :workspace_id AND user_id = :user_id",
     "DELETE FROM usage WHERE workspace_id = :workspace_id AND user_id = :user_id"
     " AND minute < now() - interval '1 day'",
 )

@@ -22,6 +22,25 @@ CHECKS = (
 
 def upgrade() -> None:
     op.create_table(
+        "people_names",
+        sa.Column("workspace_id", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("names", sa.ARRAY(sa.Text()), nullable=False),
+        sa.Column(
+            "updated_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"],
+            ["workspaces.id"],
+            name=op.f("fk_people_names_workspace_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "user_id", name=op.f("pk_people_names")),
+    )
+    op.create_table(
         "datasets",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("workspace_id", sa.BigInteger(), nullable=False),
@@ -413,6 +432,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("people_names")
     op.execute("DELETE FROM transcripts WHERE state = 'quarantined'")
     op.execute("UPDATE models SET state = 'retired' WHERE state IN ('canary', 'rejected')")
     op.drop_constraint(op.f("ck_models_state"), "models", type_="check")

@@ -49,6 +49,21 @@ members = Table(
     one_of("standing", "member", "guest", "foreign"),
 )
 
+# What people are called, so that examples are kept without their names.
+people_names = Table(
+    "people_names",
+    metadata,
+    Column(
+        "workspace_id",
+        BigInteger,
+        ForeignKey("workspaces.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("user_id", Text, primary_key=True),
+    Column("names", ARRAY(Text), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
 glossary = Table(
     "glossary",
     metadata,

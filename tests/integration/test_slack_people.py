@@ -16,7 +16,7 @@ import pytest
 from slack_sdk import WebClient
 from sqlalchemy import Engine
 
-from bot.directory import FRESH, PATIENCE, REST
+from bot.directory import FRESH, PATIENCE, REST, names_of
 from bot.incoming import Incoming
 from bot.people import (
     GROUPS_FRESH,
@@ -29,6 +29,7 @@ from bot.people import (
 from store.access import CURATOR, EVERYONE, EXTERNAL, KNOWLEDGE_ADMIN, Access, Member
 from store.documents import named_readers
 from store.members import find_member, save_member, set_roles
+from store.names import read_names, save_names
 from store.search import versions_in_force
 from store.workspaces import ensure_workspace
 from tests.fakes.slack import SlackServer
@@ -453,6 +454,19 @@ def test_slack_is_asked_as_seldom_as_possible(scene: Scene) -> None:
     before = len(scene.slack.calls())
     plain.alone(scene.client, scene.slack.workspace.team_id, scene.slack.bob)
     assert len(scene.slack.calls()) == before + 1
+
+
+def test_what_people_are_called_is_kept(scene: Scene) -> None:
+    """Every name by which Slack lists them, for redaction; bots have none."""
+    engine, workspace_id = scene.shelf.engine, scene.shelf.workspace_id
+    keep = partial(save_names, engine, workspace_id)
+    people = People(StoredMembers(engine, workspace_id), called=keep)
+    people.list_on(scene.client, scene.slack.workspace.team_id)
+    listed = scene.client.users_list()["members"]
+    assert set(read_names(engine, workspace_id)) == {
+        name for user in listed if not user["is_bot"] for name in names_of(user)
+    }
+    assert names_of({"profile": {"first_name": "Jo", "last_name": "Ng\x00"}}) == ("Jo Ng",)
 
 
 def test_what_an_operator_gave_a_person_counts_as_well(scene: Scene) -> None:
