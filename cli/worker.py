@@ -34,8 +34,14 @@ PUBLISH_RETRIES = {"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5
 TASKS = {
     "ingest": ("ingestion.tasks",),
     "embed": ("ingestion.tasks",),
-    "default": ("ingestion.tasks", "graph.tasks", "graph.forgetting", "finetune.tasks"),
-    "train": ("finetune.tasks",),
+    "default": (
+        "ingestion.tasks",
+        "graph.tasks",
+        "graph.forgetting",
+        "finetune.tasks",
+        "finetune.curation_tasks",
+    ),
+    "train": ("finetune.tasks", "evaluation.tasks"),
 }
 """The modules whose tasks are on each queue: a worker for training alone loads little else."""
 

@@ -1,12 +1,15 @@
 """What the first pass reads of transcripts, and what it says of them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, text
 
 from store.transcripts import COLUMNS, Finding, Said, Transcript, transcript_of, written
+
+CURATION_LOCK = 0xF00B  # advisory, with the workspace's id
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,18 @@ class FirstPass:
     quality: float
     signature: bytes
     duplicate_of: int | None = None
+
+
+@contextmanager
+def one_at_a_time(engine: Engine, workspace_id: int) -> Iterator[None]:
+    """Hold the first pass over a workspace for this block; another waits until it ends."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        held = {"lock": CURATION_LOCK, "id": workspace_id}
+        connection.execute(text("SELECT pg_advisory_lock(:lock, CAST(:id AS int))"), held)
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:lock, CAST(:id AS int))"), held)
 
 
 def unread_transcripts(engine: Engine, workspace_id: int, limit: int) -> list[Transcript]:
