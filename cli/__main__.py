@@ -36,6 +36,7 @@ COMMANDS = {
     "members": "Show and set who may read what.",
     "slack": "List and remove the Slack teams that installed the app.",
     "people": "Show what is kept about a person, and delete it.",
+    "models": "See which models answer; gate, try, promote and roll them back.",
     "eval": "Measure retrieval and answers on questions of your own.",
     "benchmarks": "Measure speed and cost, as ratios.",
     "web": "Serve the page (what `up` and production run).",

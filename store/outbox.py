@@ -17,6 +17,9 @@ QUEUES = {
     "sync_source": "default",
     "refresh_embeddings": "embed",
     "train_model": "train",
+    # They take minutes of a model that may run on this machine, as training does.
+    "gate_model": "train",
+    "evaluate_models": "train",
 }
 """The Celery queue of each task; what is not named goes to `default`."""
 
