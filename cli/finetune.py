@@ -44,7 +44,7 @@ from store.runs import (
 GRACE = 3.0  # seconds that a running worker gets to take the job
 LOOK_EVERY = 0.5  # seconds
 FAILED = 1
-GROUPS = {"schedule": "cli.finetune_schedule"}
+GROUPS = {"dataset": "cli.finetune_datasets", "schedule": "cli.finetune_schedule"}
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

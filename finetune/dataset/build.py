@@ -8,7 +8,7 @@ approved transcript about it.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +26,7 @@ from finetune.dataset.route_rows import route_rows
 from finetune.dataset.splits import Placed, divide
 from finetune.dataset.voice_rows import preference_rows, voice_rows
 from finetune.dataset.wanted import DatasetError, Wanted
-from retrieval.embeddings import open_embedder
+from retrieval.embeddings import Embedders, open_embedder
 from retrieval.retriever import Retriever
 from store.answers import Answer
 from store.datasets import Dataset, DatasetRow, Format, renew_dataset, save_dataset
@@ -35,6 +35,13 @@ from store.transcripts import Transcript, count_by_state, list_transcripts
 
 SEARCHING: tuple[Format, ...] = ("raft", "pairs")
 """The formats whose rows hold passages."""
+
+Told = Callable[[str, int, int], None]
+"""Hears what is done, how many are done, and of how many."""
+
+
+def _quiet(_doing: str, _done: int, _total: int) -> None:
+    return
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ def build_dataset(
     gates: Sequence[GateSet] = (),
     names: Iterable[str] = (),
     retriever: Retriever | None = None,
+    told: Told = _quiet,
 ) -> Dataset:
     """Build and keep a dataset of a format; the same rows again are the dataset that there is.
 
@@ -68,9 +76,17 @@ def build_dataset(
     whole = replace(wanted or Wanted(chosen), format=chosen)
     examples = list_transcripts(engine, workspace_id, "approved", None)
     if retriever is None and chosen in SEARCHING and examples:
-        retriever = Retriever(engine, workspace_id, open_embedder(config))
+        embedder = open_embedder(config)
+        retriever = Retriever(engine, workspace_id, embedder, Embedders(config, embedder).named)
     draft = draft_dataset(
-        engine, workspace_id, whole, examples, gates=gates, names=names, retriever=retriever
+        engine,
+        workspace_id,
+        whole,
+        examples,
+        gates=gates,
+        names=names,
+        retriever=retriever,
+        told=told,
     )
     read = {one.id: one.revision for one in examples}
     used = {row.transcript_id: read[row.transcript_id] for row in draft.rows if row.transcript_id}
@@ -96,6 +112,7 @@ def draft_dataset(
     gates: Sequence[GateSet] = (),
     names: Iterable[str] = (),
     retriever: Retriever | None = None,
+    told: Told = _quiet,
 ) -> Draft:
     """Make rows and manifest of approved transcripts without keeping anything."""
     if not 0 <= wanted.validation_share < 1 or not 0 <= wanted.refusals < 1:
@@ -104,7 +121,7 @@ def draft_dataset(
     directory = tuple(names)
     problems = [
         problem
-        for one in chosen
+        for one in _heard(chosen, "Checking", told)
         for problem in (unusable(one) or left_unredacted(one, directory),)
         if problem is not None
     ]
@@ -112,7 +129,7 @@ def draft_dataset(
     sound = [one for one in chosen if one.id not in bad]
     ids = [one.answer_id for one in sound if one.answer_id is not None]
     answers = known_answers(engine, workspace_id, ids)
-    proposed = _proposed(sound, wanted, answers, retriever)
+    proposed = _proposed(sound, wanted, answers, retriever, told)
     problems += proposed.problems
     problems += [p for one in proposed.rows if (p := wrong_row(one, wanted)) is not None]
     if not wanted.skip_bad:
@@ -152,6 +169,7 @@ def _proposed(
     wanted: Wanted,
     answers: dict[str, Answer],
     retriever: Retriever | None,
+    told: Told,
 ) -> Proposed:
     if wanted.format == "sft":
         return voice_rows(examples, wanted)
@@ -161,10 +179,18 @@ def _proposed(
         return route_rows(examples, wanted, answers)
     if retriever is None:
         return Proposed()  # there are no examples to search for
-    now = datetime.now(UTC)
+    now, heard = datetime.now(UTC), _heard(examples, "Searching", told)
     if wanted.format == "raft":
-        return raft_rows(examples, wanted, answers, retriever, now)
-    return pair_rows(examples, wanted, answers, retriever, now)
+        return raft_rows(heard, wanted, answers, retriever, now)
+    return pair_rows(heard, wanted, answers, retriever, now)
+
+
+def _heard(examples: Sequence[Transcript], doing: str, told: Told) -> Iterator[Transcript]:
+    """Yield transcripts, telling how many were yielded."""
+    for done, one in enumerate(examples):
+        told(doing, done, len(examples))
+        yield one
+    told(doing, len(examples), len(examples))
 
 
 def _sound(rows: Sequence[Proposal], bad: set[int]) -> list[Proposal]:

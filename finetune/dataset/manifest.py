@@ -70,16 +70,15 @@ def manifest_of(
             "tokens": f"letters / {LETTERS_A_TOKEN}, an estimate",
         },
         "wanted": wanted.to_json(),
-        "rows": {
-            "all": len(made.rows),
-            **{split: len(rows) for split, rows in by_split.items()},
-            "by_source": _counted(one.source for one in made.proposals),
-            "by_origin": _counted(one.example.origin for one in made.proposals),
-            "by_language": _counted(one.example.language or "unknown" for one in made.proposals),
-            "by_label": _counted(
+        "rows": {split: len(rows) for split, rows in by_split.items()},
+        "by": {
+            "source": _counted(one.source for one in made.proposals),
+            "origin": _counted(one.example.origin for one in made.proposals),
+            "language": _counted(one.example.language or "unknown" for one in made.proposals),
+            "label": _counted(
                 label for one in made.proposals for label in (*one.labels, *_labels(one.example))
             ),
-            "by_audience": _counted(
+            "audience": _counted(
                 ", ".join(one.example.audience) or "curators" for one in made.proposals
             ),
         },
@@ -97,9 +96,9 @@ def manifest_of(
             "all": len(made.problems),
             "named": [str(problem) for problem in made.problems[:NAMED]],
         },
-        "duplicates": {
-            "exact": made.twice,
-            "near": made.alike,
+        "duplicates": made.twice,
+        "near_duplicates": {
+            "joined": made.alike,
             "groups": made.groups,
             "largest_group": made.largest,
         },
