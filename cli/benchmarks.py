@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from cli.runtime import Runtime, open_runtime
 from cli.show import print_json
 from core.errors import NotFoundError
-from core.settings import ROOT
+from core.settings import ROOT, settings
 from evaluation.benchmarks.measure import (
     Figure,
     Tell,
@@ -24,6 +25,9 @@ from evaluation.benchmarks.seed import Material, gather
 from ingestion.chunking import chunk
 from ingestion.parse import parse
 from retrieval.embeddings import MiniLMEmbedder, count_tokens
+
+if TYPE_CHECKING:
+    from finetune.local_recipe import Method
 
 SAMPLES = ROOT / "samples" / "policies"
 TEXTS = 200  # embedded by each embedder
@@ -49,7 +53,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 @json_option
 @click.pass_context
 def benchmarks(ctx: click.Context, documents: Path, peers: Path | None, as_json: bool) -> None:
-    """Measure speed and cost; ratios count, since machines differ. Without a command: all."""
+    """Measure speed and cost; ratios count, since machines differ.
+
+    Without a command: all but `finetune`.
+    """
     if ctx.invoked_subcommand is not None:
         return
     with open_runtime() as runtime, progress_bar(as_json) as tell:
@@ -136,6 +143,31 @@ def measure_change(
     """Change one paragraph in seeded corpora of these sizes."""
     made = material(runtime, documents)
     return change_cost(runtime.engine, made, runtime.embedder, sizes, tell)
+
+
+@benchmarks.command("finetune")
+@click.option("--model-size", type=click.Choice(["tiny", "100m", "1b", "3b"]), default="1b")
+@click.option("--method", type=click.Choice(["lora", "qlora", "full"]), default="lora")
+@click.option("--steps", type=click.IntRange(30, 1000), default=60, show_default=True)
+@click.option("--length", type=click.IntRange(32, 2048), default=512, help="Tokens of a row.")
+@click.option("--packing", is_flag=True, help="Lay rows into blocks of twice their length.")
+@json_option
+def finetune(
+    model_size: str, method: "Method", steps: int, length: int, packing: bool, as_json: bool
+) -> None:
+    """A local run against plain trl with the same settings, with random weights."""
+    from evaluation.benchmarks.finetune import finetune_speed  # noqa: PLC0415 - rarely asked for
+
+    figures = finetune_speed(
+        settings(),
+        size=model_size,
+        method=method,
+        steps=steps,
+        length=length,
+        packing=packing,
+        say=lambda line: click.echo(f"  {line}", err=True),
+    )
+    tell_figures(figures, as_json)
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -193,6 +193,13 @@ def train(
     when this raises TrainingError with the reason, or RunCancelledError.
     """
     del engine
+    return train_in(folder, run, dataset, rows, report)
+
+
+def train_in(
+    folder: Path, run: Run, dataset: Dataset, rows: Sequence[DatasetRow], report: Report
+) -> Made:
+    """Carry out a run as `train` does; no database is asked."""
     recipe = read_recipe(run.recipe)
     need_packages()
     with alone(folder.parent / ONE_RUN, report):

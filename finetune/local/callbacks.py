@@ -14,6 +14,7 @@ from finetune.backends import TrainingError
 from finetune.local.progress import Progress
 
 COMPLETE = "complete"  # a file in each checkpoint that was written to its end
+WARMING = 10  # steps before the clock of the overall speed runs
 FIGURES = ("loss", "eval_loss", "learning_rate", "grad_norm")
 
 
@@ -28,8 +29,9 @@ def peak_memory() -> int:
 class Teller(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
     """Tells each step; raises TrainingError when a loss is no number any more.
 
-    `tokens` counts those of all steps together, prompts included, `seconds` the time of steps
-    without evaluations and checkpoints: from the second step on, since the first warms up.
+    `tokens` counts those of all steps together, prompts included; `speed` is by the time of the
+    steps alone, from the second on, since the first warms up; `overall_speed` by the clock, with
+    evaluations and checkpoints.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -40,6 +42,7 @@ class Teller(TrainerCallback):  # type: ignore[misc]  # transformers is not type
         self._began = 0.0
         self._steps = 0
         self._last = 0.0
+        self._marks: list[tuple[float, float]] = []  # tokens so far, and when
 
     def on_step_begin(self, _args: Any, _state: Any, _control: Any, **_: Any) -> None:
         """Note when a step begins."""
@@ -74,6 +77,7 @@ class Teller(TrainerCallback):  # type: ignore[misc]  # transformers is not type
 
     def _count(self, tokens: float, figures: dict[str, float]) -> None:
         new, self.tokens = tokens - self.tokens, tokens
+        self._marks.append((tokens, time.monotonic()))
         if self._steps > 1 and self._last > 0:
             self.counted += new
             self.seconds += self._last
@@ -83,6 +87,14 @@ class Teller(TrainerCallback):  # type: ignore[misc]  # transformers is not type
     def speed(self) -> float | None:
         """Tokens a second, None before a second step."""
         return self.counted / self.seconds if self.seconds else None
+
+    @property
+    def overall_speed(self) -> float | None:
+        """Tokens a second by the clock, once warm; None for a run of few steps."""
+        if len(self._marks) < 2 * WARMING:
+            return None
+        (first, began), (last, ended) = self._marks[WARMING - 1], self._marks[-1]
+        return (last - first) / (ended - began)
 
     def on_save(self, args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Mark a checkpoint that was written to its end: only such a one is resumed from."""

@@ -194,6 +194,8 @@ def figures(job: Job, trainer: Any, outcome: Any, teller: Teller) -> dict[str, A
     }
     if teller.speed is not None:
         found["tokens_per_second"] = round(teller.speed, 1)
+    if teller.overall_speed is not None:
+        found["overall_tokens_per_second"] = round(teller.overall_speed, 1)
     if state.best_metric is not None:
         found["eval_loss"] = round(float(state.best_metric), 4)
         found["best_step"] = int(state.best_global_step)

@@ -322,7 +322,8 @@ def test_an_answer_is_styled_by_the_served_model(
     assert footnote.run("ingest", ROOT / "samples" / "policies").code == 0
     assert find_model(trainer.engine, trainer.workspace_id, models[1].id).endpoint == address
 
-    answer = footnote.run("ask", "How long can I return sale items?", "--json").json()
+    asked = footnote.run("ask", "How long can I return sale items?", "--json").json()
+    answer = footnote.run("trace", asked["id"], "--json").json()
 
     assert answer["outcome"] == "answered"
     assert answer["trace"]["style"].startswith(f"{models[1].name}: not used, ")
