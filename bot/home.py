@@ -24,6 +24,7 @@ from bot.people import Role
 from bot.render import ago, one_line
 from store.answers import Outcome
 from store.home import OwnQuestion, RecentUpload, SourceHealth, Unanswered
+from store.shutdowns import HostedModel
 
 LOOK_AGAIN = "look_again"  # action ids
 SOURCES = "sources"
@@ -63,11 +64,15 @@ FALLBACK_PROMPTS = (
 
 @dataclass(frozen=True)
 class ForAdmins:
-    """What knowledge admins see beside the rest; `unanswered` counts a week."""
+    """What knowledge admins see beside the rest; `unanswered` counts a week.
+
+    `ending` are models whose provider ends them soon.
+    """
 
     uploads: Sequence[RecentUpload] = ()
     unanswered: int = 0
     examples: Sequence[Unanswered] = ()
+    ending: Sequence[HostedModel] = ()
 
 
 @dataclass(frozen=True)
@@ -247,6 +252,7 @@ def _for_admins(home: Home) -> list[Block]:
         _head("For knowledge admins"),
         _settings(home.now),
         *_failing(home),
+        *_ending(home.admin),
         *_uploads(home.admin, home.now),
         *_unanswered(home.admin),
     ]
@@ -289,6 +295,18 @@ def _trouble(one: SourceHealth) -> str:
         return cut(one_line(one.failure) or "the last look failed", REASON_LIMIT)
     many = "1 item" if one.failures == 1 else f"{one.failures} items"
     return f"{many} could not be read (footnote sources show tells which, and why)."
+
+
+def _ending(admin: ForAdmins) -> list[Block]:
+    """Return the models that their provider ends soon, with what to do about it."""
+    return [
+        block
+        for one in admin.ending[:FAILING]
+        for block in notes(
+            f"{cut(one_line(one.name), NAME_LIMIT)} ends at its provider on"
+            f" {one.shutdown_at:%d %b %Y}; train another in time (footnote finetune start)."
+        )
+    ]
 
 
 def _uploads(admin: ForAdmins, now: datetime) -> list[Block]:

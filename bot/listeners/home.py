@@ -23,6 +23,7 @@ from store.home import (
     unanswered,
 )
 from store.search import count_in_force
+from store.shutdowns import ending_models
 from store.sources import source_by_id
 
 ID_DIGITS = 18  # of a row's id, at most
@@ -107,6 +108,7 @@ def _for_admins(workspace: Workspace, access: Access) -> ForAdmins:
         uploads=recent_uploads(workspace.engine, workspace.id, access),
         unanswered=count,
         examples=list(islice(public, EXAMPLES)),
+        ending=ending_models(workspace.engine, workspace.id),
     )
 
 

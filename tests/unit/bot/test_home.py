@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bot.home import FALLBACK_PROMPTS, ForAdmins, Home, home_view, prompts
 from store.answers import Outcome
 from store.home import OwnQuestion, RecentUpload, SourceHealth, Unanswered
+from store.shutdowns import HostedModel
 from tests.fakes.slack.checks import check_prompts, check_view
 
 NOW = datetime(2026, 11, 12, 14, 2, tzinfo=UTC)
@@ -115,6 +116,17 @@ def test_admins_see_what_waits_for_them() -> None:
     assert '{"type": "user", "user_id": "U0ALICE01"}' in view
     assert '"action_id": "look_again", "value": "1"' in view
     assert '"action_id": "channel_settings"' in view
+
+
+def test_admins_see_which_models_end_soon() -> None:
+    """The day and what to do, of a few."""
+    ending = [
+        HostedModel(n, 1, "style", f"style-{n}", "active", "ft:x", None, NOW) for n in range(9)
+    ]
+    words = told(replace(ADMIN, admin=ForAdmins(ending=ending)))
+    assert "ends at its provider on 12 Nov 2026; train another in time" in words
+    assert words.count("ends at its provider") == 5
+    assert "ends at its provider" not in told(ADMIN)
 
 
 def test_curators_see_transcripts_and_no_more() -> None:
