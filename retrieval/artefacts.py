@@ -53,7 +53,10 @@ def load(folder: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any
         card = json.loads((folder / CARD).read_text("utf-8"))
         if (folder / NUMBERS).stat().st_size > MOST_BYTES:
             raise ArtefactError(f"{folder.name} is larger than any such model; train it again.")
-        with np.load(folder / NUMBERS, allow_pickle=False) as file:
+        with (
+            (folder / NUMBERS).open("rb") as stream,
+            np.load(stream, allow_pickle=False) as file,
+        ):
             numbers = {name: file[name] for name in file.files}
     except OSError as error:
         raise ArtefactError(
