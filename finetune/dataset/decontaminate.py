@@ -115,7 +115,7 @@ def known_rows(rows: Sequence[tuple[str, Sequence[str]]], gate: Sequence[str]) -
             found[place] = "run"
         elif any(len(spread[message]) <= HOUSE_PHRASE for message in messages):
             found[place] = "message"
-    long = [text for text in gate if len(words_of(text)) >= RUN]
+    long = [text for text in gate if set(_runs(text)) - phrases]
     for place in like_any(["\n".join(said) for _, said in rows], long):
         found.setdefault(place, "near")
     return found
