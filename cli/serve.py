@@ -6,7 +6,7 @@ import click
 
 from cli.runtime import end_with_parent, open_runtime
 from finetune.local_runs import need_packages
-from finetune.serving import LOOK, Place, Server, wanted_models
+from finetune.serving import LOOK, Place, Server, uses_vllm, wanted_models
 
 DEFAULT_PORT = 8402
 
@@ -26,7 +26,8 @@ def serve(models: tuple[str, ...], host: str, port: int, at_once: int) -> None:
     need_packages()
     with open_runtime() as runtime:
         key = runtime.settings.serve_key
-        place = Place(host, port, key.get_secret_value() if key else None, at_once)
+        secret = key.get_secret_value() if key else None
+        place = Place(host, port, secret, at_once, vllm=uses_vllm())
         wanted = wanted_models(runtime.engine, runtime.workspace_id, models)
         server = Server(runtime.engine, place)
         try:

@@ -97,6 +97,8 @@ def estimate(
     size = 2 if half else 4
     tokens = recipe.batch_size * max_length * (2 if preferences else 1)
     trained, weights = _weights(shape, recipe, size)
+    if not cuda:  # the file that they were read from is mapped beside them
+        weights += shape.parameters * size
     layer = size * tokens * (11 * shape.hidden + 5 * (shape.heads + shape.kv_heads))
     layer += size * tokens * 6 * shape.intermediate
     if recipe.gradient_checkpointing:

@@ -3,6 +3,7 @@
 Nothing here loads torch: `finetune.serve.server` does, in a process of its own.
 """
 
+import importlib.util
 import json
 import queue
 import subprocess
@@ -16,6 +17,7 @@ from typing import IO, Any
 from sqlalchemy import Engine
 
 from core.errors import FootnoteError
+from finetune.gpu_memory import free_of_cards
 from finetune.local_process import child_environment, end_process
 from store.model_registry import Model, find_model, list_models, set_endpoint
 
@@ -32,12 +34,16 @@ class ServingError(FootnoteError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where to listen, who is answered, and how many texts are spoken at once."""
+    """Where to listen, who is answered, and how many texts are spoken at once.
+
+    vLLM decides that for itself.
+    """
 
     host: str
     port: int
     key: str | None
     at_once: int = 1
+    vllm: bool = False
 
     def __post_init__(self) -> None:
         if self.host not in HERE and self.key is None:
@@ -45,6 +51,11 @@ class Place:
                 "Serving beyond this machine needs a key; set FOOTNOTE_SERVE_KEY here and where"
                 " the bot runs."
             )
+
+
+def uses_vllm() -> bool:
+    """Whether vLLM is installed beside a graphics card."""
+    return importlib.util.find_spec("vllm") is not None and bool(free_of_cards())
 
 
 def is_local(model: Model) -> bool:
@@ -111,6 +122,7 @@ class Server:
                 "host": place.host,
                 "port": place.port,
                 "key": place.key,
+                "vllm": place.vllm,
                 "at_once": place.at_once,
                 "waiting": WAITING,
                 "patience": PATIENCE,

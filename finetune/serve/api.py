@@ -19,13 +19,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from core.logs import logger
+from finetune.serve.problems import LARGEST_BODY, problem
 from finetune.serve.speaking import BusyError, RequestError, Speaker, Speakers, Spoken, Wish
 
 log = logger(__name__)
 
 MOST_TOKENS = 1024  # that are said where a request names no number
-LARGEST_BODY = 1_000_000  # bytes
-KINDS = {400: "invalid_request_error", 401: "authentication_error", 404: "invalid_request_error"}
 
 
 class Part(BaseModel):
@@ -141,15 +140,6 @@ def create_app(speakers: Speakers, key: str | None) -> FastAPI:
         return await run_in_threadpool(_whole, speakers, speaker, asked, spoken)
 
     return app
-
-
-def problem(
-    status: int, message: str, code: str | None = None, place: str | None = None
-) -> JSONResponse:
-    """Return an error as OpenAI's clients read it."""
-    kind = KINDS.get(status, "server_error")
-    told = {"message": message, "type": kind, "param": place or None, "code": code}
-    return JSONResponse({"error": told}, status)
 
 
 def _whole(speakers: Speakers, speaker: Speaker, asked: Chat, spoken: Spoken) -> Response:

@@ -11,13 +11,13 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
+
+from fastapi import FastAPI
 
 from core.errors import FootnoteError
 from core.listening import listen, quiet_server
 from core.logs import configure_logs, logger
-from finetune.serve.api import create_app
-from finetune.serve.speaking import Speakers
 
 log = logger(__name__)
 
@@ -28,8 +28,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what packages print is no answer
     configure_logs("WARNING", sys.stderr)
     told = json.loads(sys.stdin.readline())
-    speakers = Speakers(told["at_once"], told["waiting"], told["patience"])
-    app = create_app(speakers, told["key"])
+    speakers, app = opened(told)
     try:
         listener = listen(told["host"], told["port"], "--port")
     except FootnoteError as error:
@@ -40,10 +39,45 @@ def main() -> None:
     tell(answers, port=listener.getsockname()[1])
     for line in sys.stdin:
         change(speakers, json.loads(line)["models"], answers)
+    speakers.close()
     os._exit(0)
 
 
-def change(speakers: Speakers, wanted: Mapping[str, list[str]], answers: TextIO) -> None:
+class Loaded(Protocol):
+    """The models that are loaded, here or by vLLM."""
+
+    @property
+    def folders(self) -> set[Path]:
+        """The folders of all loaded models."""
+
+    def load(self, folder: Path, names: tuple[str, ...]) -> None:
+        """Load a model."""
+
+    def rename(self, folder: Path, names: tuple[str, ...]) -> None:
+        """Let a loaded model be found by other names."""
+
+    def unload(self, folder: Path) -> None:
+        """Forget a model."""
+
+    def close(self) -> None:
+        """Give back what all of them hold."""
+
+
+def opened(told: Mapping[str, Any]) -> tuple[Loaded, FastAPI]:
+    """Return what loads models and answers for them, as the parent chose."""
+    if told["vllm"]:
+        from finetune.serve.fleet import Fleet, create_front  # noqa: PLC0415 - without torch
+
+        fleet = Fleet()
+        return fleet, create_front(fleet, told["key"])
+    from finetune.serve.api import create_app  # noqa: PLC0415 - with torch
+    from finetune.serve.speaking import Speakers  # noqa: PLC0415 - the same
+
+    speakers = Speakers(told["at_once"], told["waiting"], told["patience"])
+    return speakers, create_app(speakers, told["key"])
+
+
+def change(speakers: Loaded, wanted: Mapping[str, list[str]], answers: TextIO) -> None:
     """Load what is wanted and not there, and forget what is no longer wanted.
 
     `wanted` are the names of each model by its folder. New ones are loaded first, so that the old

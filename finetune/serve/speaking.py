@@ -238,6 +238,11 @@ class Speakers:
                 self._named.pop(name, None)
         free()
 
+    def close(self) -> None:
+        """Forget all models."""
+        for folder in self.folders:
+            self.unload(folder)
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for a turn to speak; raises BusyError where too many wait, or it takes too long."""
