@@ -17,8 +17,9 @@ from core.errors import FootnoteError, reference_id
 from core.logs import logger
 from core.settings import Settings
 from graph.answer import answer
-from graph.escalate import accepts_offer
+from graph.escalate import accepts_offer, is_upset
 from graph.finish import failure, finish, keep, make_answer
+from graph.heads import CurrentHeads
 from graph.models import ModelError, open_model
 from graph.retrieve import retrieve, weigh
 from graph.router import Router
@@ -45,7 +46,13 @@ EXTRACTIVE = "extractive"  # as a trace names who answered without a model
 
 log = logger(__name__)
 
-AFTER_ROUTE = {"policy": "retrieve", "small_talk": "tone"}
+AFTER_ROUTE = {
+    "policy": "retrieve",
+    "small_talk": "tone",
+    # As a trained head has it; what is found decides, so that no answer is lost to a guess.
+    "out_of_scope": "retrieve",
+    "clarify": "retrieve",
+}
 
 MOST_STEPS = 8  # nodes that a question goes through; the longest way has seven
 
@@ -57,9 +64,17 @@ def route(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
     message = state["question"].text
     if accepts_offer(message, state["history"]):
         return {"route": "human"}
-    texts = [turn.text for turn in state["history"]]
-    chosen, _ = runtime.context.router.route(message, texts)
-    return {"route": chosen}
+    question, history = state["question"], state["history"]
+    routed = runtime.context.router.decide(
+        message,
+        [turn.text for turn in history],
+        question.conversation,
+        by_rules=is_upset(message, history),  # a person takes over, whatever a head has learned
+    )
+    update: dict[str, Any] = {"route": routed.route, "routed": routed}
+    if routed.model_id is not None:
+        update["models"] = {**state.get("models", {}), "router": routed.model_id}
+    return update
 
 
 def _timed(name: str, node: Node) -> Node:
@@ -202,9 +217,13 @@ def open_agent(
     workspace_id: int,
     embedder: Embedder,
     router: Router | None = None,
+    in_use: ModelsInUse | None = None,
 ) -> Agent:
-    """Compose the agent of one workspace; agents of several may share a `router`."""
-    in_use = ModelsInUse(engine, workspace_id)
+    """Compose the agent of one workspace; agents of several may share a `router`.
+
+    Who measures passes the models that are `in_use`; they are the workspace's otherwise.
+    """
+    in_use = in_use or ModelsInUse(engine, workspace_id)
     return Agent(
         Tools(
             settings=settings,
@@ -213,7 +232,7 @@ def open_agent(
             retriever=Retriever(
                 engine, workspace_id, embedder, Embedders(settings, embedder).named
             ),
-            router=router or Router(embedder),
+            router=(router or Router(embedder)).with_heads(CurrentHeads(in_use, embedder)),
             model=open_model(settings),
             voices=Voices(settings, engine, workspace_id, embedder, in_use),
         )
