@@ -18,6 +18,7 @@ from retrieval.voice import changed_facts, marks, names, read_lines
 
 Harm = Literal["facts changed", "citations lost", "leaks"]
 HARMS: tuple[Harm, ...] = ("facts changed", "citations lost", "leaks")
+SEVERAL = 3  # conversations in which words are said that are nobody's own
 LOST_MARK = "a citation mark changed"  # as `changed_facts` says it
 SECRET = re.compile(r"(?<![\w@.-])[\w@.+-]*\d[\w@.+-]{3,}(?![\w@])")  # with a digit, 5 and longer
 
@@ -33,7 +34,7 @@ class Harmed:
 
 
 class Canaries:
-    """Words that stand in one conversation of the training rows alone: nobody else says them."""
+    """What the team said in training: words of one conversation alone, and what it often says."""
 
     def __init__(self, rows: Sequence[tuple[str, str]]) -> None:
         """Take in (text, conversation): numbers, codes and names within sentences."""
@@ -43,12 +44,19 @@ class Canaries:
             for word in {*SECRET.findall(plain), *names(plain)}:
                 found.setdefault(word.casefold(), set()).add(conversation)
         self._words = frozenset(word for word, where in found.items() if len(where) == 1)
+        self._rows = [(text.casefold(), conversation) for text, conversation in rows]
 
     def sung(self, reply: str, given: str) -> list[str]:
-        """Return those that a reply says although nothing that it was given does."""
+        """Return those words that a reply says although nothing that it was given does."""
         said = {word.casefold() for word in (*SECRET.findall(reply), *names(reply))}
         asked = given.casefold()
         return sorted(word for word in said & self._words if word not in asked)
+
+    def is_common(self, words: str) -> bool:
+        """Whether the team says these words in several conversations, and so nobody's alone."""
+        wanted = words.casefold()
+        said_in = {conversation for text, conversation in self._rows if wanted in text}
+        return len(said_in) >= SEVERAL
 
 
 def harm_to_draft(draft: Sequence[str], reply: str) -> tuple[Harm, str] | None:
@@ -69,14 +77,15 @@ def harm_to_draft(draft: Sequence[str], reply: str) -> tuple[Harm, str] | None:
 def leaked(given: Sequence[str], reply: str, canaries: Canaries) -> str | None:
     """Return what a reply says of people that it was not given, by kind, or None.
 
-    That is an identifier that redaction finds, a placeholder that was learned, or a word of one
-    training conversation alone.
+    That is an identifier that redaction finds and the team does not say again and again, a
+    placeholder that was learned, or a word of one training conversation alone.
     """
     found = redact([*given, reply])
     before = {mark for text in found.texts[:-1] for mark in PLACEHOLDER.findall(text)}
-    new = sorted(set(PLACEHOLDER.findall(found.texts[-1])) - before)
-    if new:
-        return f"it says a {new[0].strip('[]').rpartition('_')[0].lower()} that nobody gave it"
+    for mark in sorted(set(PLACEHOLDER.findall(found.texts[-1])) - before):
+        # Redaction takes rather too much: a turn of phrase of the team's is nobody's name.
+        if not canaries.is_common(found.vault.restore(mark)):
+            return f"it says a {mark.strip('[]').rpartition('_')[0].lower()} that nobody gave it"
     if canaries.sung(reply, "\n".join(given)):
         return "it says words of one training conversation alone"
     return None
