@@ -40,6 +40,7 @@ TASKS = {
         "graph.forgetting",
         "finetune.tasks",
         "finetune.curation_tasks",
+        "evaluation.tasks",
     ),
     "train": ("finetune.tasks", "evaluation.tasks"),
 }

@@ -9,9 +9,11 @@ from core.errors import ConfigurationError, FootnoteError
 from core.logs import logger
 from core.settings import Settings, settings
 from core.tasks import celery
+from evaluation.canary import run_canary_watch
 from store.datasets import Dataset, Format
 from store.engine import connect
 from store.evaluations import EVALUATE_MODELS
+from store.model_registry import WATCH_CANARY
 
 if TYPE_CHECKING:
     from retrieval.embeddings import Embedder
@@ -66,6 +68,15 @@ def evaluate_models(job_id: int) -> None:
         run_evaluation_job(_engine(), settings(), _embedder(), job_id, _build, lease)
     except FootnoteError as error:
         log.warning("models not evaluated", job=job_id, error=type(error).__name__)
+
+
+@celery.task(name=WATCH_CANARY)  # type: ignore[untyped-decorator]
+def watch_canary(job_id: int) -> None:
+    """Judge a model on trial: a larger share, or the way back."""
+    try:
+        run_canary_watch(_engine(), job_id, settings().job_lease)
+    except FootnoteError as error:
+        log.warning("canary not judged", job=job_id, error=type(error).__name__)
 
 
 def _build(
