@@ -149,7 +149,7 @@ def _from_folder(folder: Path) -> Base:
 
 
 def _from_hub(named: str, revision: str | None) -> Base:
-    import httpx  # noqa: PLC0415 - for a base at the hub only, as what follows
+    import httpx2  # noqa: PLC0415 - for a base at the hub only, as what follows
     from huggingface_hub import HfApi, hf_hub_download  # noqa: PLC0415
     from huggingface_hub.errors import (  # noqa: PLC0415
         HfHubHTTPError,
@@ -178,7 +178,7 @@ def _from_hub(named: str, revision: str | None) -> Base:
         ) from error
     except NotASafetensorsRepoError as error:
         raise _pickled(named) from error
-    except (HfHubHTTPError, OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:
+    except (HfHubHTTPError, OfflineModeIsEnabled, httpx2.HTTPError, OSError) as error:
         raise TrainingError(
             f"There is no folder {named} here, and the hub cannot be asked for it"
             f" ({type(error).__name__}); download it and name its folder with --base."

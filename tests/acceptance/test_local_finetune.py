@@ -36,7 +36,7 @@ from store.model_registry import (
     register_model,
     roll_back,
 )
-from store.runs import Run, find_run, run_events, run_points
+from store.runs import Run, find_run, list_runs, run_events, run_points
 from store.workspaces import ensure_workspace
 from tests.acceptance.processes import Footnote, Running, free_port, installation, wait_until
 
@@ -143,8 +143,15 @@ def trainer(
 
 @pytest.fixture(scope="module")
 def trained(trainer: Trainer) -> Run:
-    """A run with LoRA that was carried out."""
-    return trainer.carry_out(trainer.start(SHORT))
+    """A run with LoRA that was started at the terminal and carried out."""
+    started = trainer.footnote.run(
+        *("finetune", "start", "--backend", "local", "--dataset", str(trainer.dataset_id)),
+        *("--base", trainer.base, "--name", "voice", "--json"),
+        *(part for name, value in SHORT.items() for part in ("--recipe", f"{name}={value}")),
+    )
+    assert started.code == 0, started.told
+    (run,) = list_runs(trainer.engine, trainer.workspace_id)
+    return trainer.carry_out(run)
 
 
 @pytest.fixture(scope="module")
@@ -270,6 +277,24 @@ def test_a_loss_that_is_no_number_stops_a_run(trainer: Trainer, tmp_path: Path) 
     assert not any(
         one.run_id == run.id for one in list_models(trainer.engine, trainer.workspace_id)
     )
+
+
+def test_a_pruned_form_is_a_candidate_of_its_own(
+    trainer: Trainer, models: tuple[Model, Model], tmp_path: Path
+) -> None:
+    """A fifth of the weights are zeros in it, and it is no more in use than any candidate."""
+    target = tmp_path / "pruned"
+    done = trainer.footnote.run(
+        *("models", "export", models[0].name, "--format", "pruned", "--to", target, "--json")
+    )
+    assert done.code == 0, done.told
+    candidate = find_model(trainer.engine, trainer.workspace_id, done.json()["candidate"])
+    assert (candidate.state, candidate.artefact) == ("candidate", str(target))
+    weights = load_file(target / "model.safetensors")
+    layers = [one for name, one in weights.items() if "_proj" in name]
+    zeros = sum(int((one == 0).sum()) for one in layers) / sum(one.size for one in layers)
+    assert zeros == pytest.approx(0.2, abs=0.01)
+    assert json.loads((target / "card.json").read_text())["form"] == "pruned"
 
 
 def test_a_served_model_speaks_openai_s_protocol(
