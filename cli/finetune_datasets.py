@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.console import Console
@@ -15,7 +15,6 @@ from cli.audience import check_audience
 from cli.runtime import actor, open_runtime
 from cli.show import print_json, printable
 from core.errors import FootnoteError
-from finetune.dataset.build import SEARCHING, Told, build_dataset
 from finetune.dataset.decontaminate import GateSet, gate_set_of, load_gate_set
 from finetune.dataset.export import Form, export_dataset
 from finetune.dataset.report import lines, page, parts, title_of
@@ -27,7 +26,6 @@ from finetune.dataset.wanted import (
     Canned,
     Wanted,
 )
-from retrieval.retriever import Retriever
 from store.datasets import (
     Dataset,
     DatasetRow,
@@ -37,6 +35,9 @@ from store.datasets import (
     list_datasets,
     read_rows,
 )
+
+if TYPE_CHECKING:
+    from finetune.dataset.build import Draft, Told
 
 PRIVATE = 0o600
 PEOPLE = frozenset({"user", "assistant", "question", "text", "chosen"})
@@ -130,6 +131,12 @@ def dataset() -> None:
     show_default=True,
     help="Tokens that a row may have, by an estimate.",
 )
+@click.option(
+    "--transcripts",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Try a file instead of what is approved: shown and counted, kept nowhere.",
+)
 @click.option("--skip-bad", is_flag=True, help="Leave out what cannot be a row, and say so.")
 @click.option(
     "--html",
@@ -152,11 +159,17 @@ def build(
     distractors: int,
     refusals: float,
     context: int,
+    file: Path | None,
     skip_bad: bool,
     html: Path | None,
     as_json: bool,
 ) -> None:
     """Build a dataset of approved transcripts; the same rows again are the same dataset."""
+    # What builds takes a second to load, and the other commands do without it.
+    from finetune.dataset.build import SEARCHING, build_dataset  # noqa: PLC0415
+    from finetune.dataset.trial import try_file  # noqa: PLC0415
+    from retrieval.retriever import Retriever  # noqa: PLC0415
+
     check_audience(audience)
     wanted = Wanted(
         chosen,
@@ -178,6 +191,19 @@ def build(
         retriever = None
         if chosen in SEARCHING:
             retriever = Retriever(engine, workspace_id, runtime.embedder, runtime.embedders.named)
+        if file is not None:
+            tried = try_file(
+                engine,
+                workspace_id,
+                file,
+                wanted,
+                hosts=runtime.settings.shown_hosts,
+                gates=gates,
+                retriever=retriever,
+                told=hear,
+            )
+            _tell_trial(tried, name or file.name, html, as_json=as_json)
+            return
         built = build_dataset(
             engine,
             runtime.settings,
@@ -198,6 +224,18 @@ def build(
     click.echo(printable(f"Dataset {built.id}: {built.name}, {built.format}"))
     click.echo(printable("\n".join(lines(built.manifest))))
     click.echo(f"\nTrain on it: footnote finetune start --dataset {built.id} --backend …")
+
+
+def _tell_trial(tried: "Draft", name: str, html: Path | None, *, as_json: bool) -> None:
+    """Print what a file would give."""
+    if html is not None:
+        _write(html, page(f"Trial: {title_of(name, tried.format)}", tried.manifest, tried.rows))
+    if as_json:
+        print_json({"kept": False, "format": tried.format, "manifest": tried.manifest})
+        return
+    click.echo(printable(f"A trial with {name}, {tried.format}: kept nowhere. To train on it,"))
+    click.echo("import the file with footnote transcripts import, review it and build again.\n")
+    click.echo(printable("\n".join(lines(tried.manifest))))
 
 
 @dataset.command("list")
@@ -351,7 +389,7 @@ def line(found: Dataset) -> str:
 
 
 @contextmanager
-def told(*, quiet: bool) -> Iterator[Told]:
+def told(*, quiet: bool) -> "Iterator[Told]":
     """Show how far a build is, where somebody sees it."""
     console = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -377,10 +415,16 @@ def _validating(engine: Engine, workspace_id: int, number: int) -> GateSet:
 def _write_page(path: Path, found: Dataset, rows: Sequence[DatasetRow]) -> None:
     title = title_of(found.name, found.format, found.id)
     withdrawn = f"{found.withdrawn_at:%Y-%m-%d}" if found.withdrawn_at else None
+    _write(path, page(title, found.manifest, rows, withdrawn))
+
+
+def _write(path: Path, words: str) -> None:
+    """Write a page that this account alone can read: it holds words of people."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=PRIVATE)
-        path.write_text(page(title, found.manifest, rows, withdrawn), encoding="utf-8")
+        path.chmod(PRIVATE)
+        path.write_text(words, encoding="utf-8")
     except OSError as error:
         raise ReportError(
             f"{path} cannot be written ({error.strerror}); name another file."

@@ -8,7 +8,7 @@ approved transcript about it.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -31,7 +31,8 @@ from retrieval.retriever import Retriever
 from store.answers import Answer
 from store.datasets import Dataset, DatasetRow, Format, renew_dataset, save_dataset
 from store.examples import changed_since, conversations_of, known_answers
-from store.transcripts import Transcript, count_by_state, list_transcripts
+from store.names import read_names
+from store.transcripts import Transcript, TranscriptState, count_by_state, list_transcripts
 
 SEARCHING: tuple[Format, ...] = ("raft", "pairs")
 """The formats whose rows hold passages."""
@@ -63,15 +64,14 @@ def build_dataset(
     *,
     wanted: Wanted | None = None,
     gates: Sequence[GateSet] = (),
-    names: Iterable[str] = (),
     retriever: Retriever | None = None,
     told: Told = _quiet,
 ) -> Dataset:
     """Build and keep a dataset of a format; the same rows again are the dataset that there is.
 
-    `gates` are sets that nothing may be trained on; `names` are people's, as a directory has
-    them. A `retriever` is opened where the format needs one and none is given. Raises
-    DatasetError, with the transcript and the fix, and keeps nothing then.
+    `gates` are sets that nothing may be trained on. A `retriever` is opened where the format
+    needs one and none is given. Raises DatasetError, with the transcript and the fix, and keeps
+    nothing then.
     """
     whole = replace(wanted or Wanted(chosen), format=chosen)
     examples = list_transcripts(engine, workspace_id, "approved", None)
@@ -84,7 +84,7 @@ def build_dataset(
         whole,
         examples,
         gates=gates,
-        names=names,
+        names=read_names(engine, workspace_id),
         retriever=retriever,
         told=told,
     )
@@ -113,8 +113,13 @@ def draft_dataset(
     names: Iterable[str] = (),
     retriever: Retriever | None = None,
     told: Told = _quiet,
+    states: Mapping[TranscriptState, int] | None = None,
 ) -> Draft:
-    """Make rows and manifest of approved transcripts without keeping anything."""
+    """Make rows and manifest of approved transcripts without keeping anything.
+
+    `names` are people's, as a directory has them. `states` counts all transcripts that there are,
+    where they are not the workspace's own.
+    """
     if not 0 <= wanted.validation_share < 1 or not 0 <= wanted.refusals < 1:
         raise DatasetError("A share is a number from 0 to less than 1; write 0.1 for a tenth.")
     chosen, left_out = _chosen(examples, wanted)
@@ -141,7 +146,8 @@ def draft_dataset(
     made = _divided(rows, conversations, wanted, gates, left_out, problems)
     if not made.rows:
         raise DatasetError(_nothing(engine, workspace_id, wanted, examples, left_out))
-    read = Read(count_by_state(engine, workspace_id), len(examples), tuple(chosen))
+    counted = count_by_state(engine, workspace_id) if states is None else states
+    read = Read(counted, len(examples), tuple(chosen))
     return Draft(wanted.format, made.rows, manifest_of(made, read, wanted, gates))
 
 

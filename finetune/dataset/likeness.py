@@ -1,9 +1,15 @@
-"""Which texts are nearly the same: MinHash finds candidates, their shared words decide."""
+"""Which texts are nearly the same: MinHash finds candidates, their shared words decide.
+
+The first pass estimates how alike whole transcripts are, since it sees one at a time. Rows are
+parts of them, all there at once, and what is on which side of a split must not depend on luck.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
 
 from rensa import RMinHash, RMinHashLSH
+
+from finetune.spans import PLACEHOLDER
 
 SHINGLE = 3  # words that follow each other
 ALIKE = 0.7  # of two texts' shingles that are shared, of all that either has (Jaccard)
@@ -14,8 +20,9 @@ WORD = re.compile(r"[^\W_]+")
 
 
 def words_of(text: str) -> list[str]:
-    """Return a text's words as they are compared: without case, marks and placeholders' form."""
-    return WORD.findall(text.casefold())
+    """Return a text's words as they are compared: placeholders by their kind, without case."""
+    kinds = PLACEHOLDER.sub(lambda found: found[0][1:-1].rpartition("_")[0], text)
+    return WORD.findall(kinds.casefold())
 
 
 def shingles(text: str) -> frozenset[str]:

@@ -1,17 +1,16 @@
 """Rows for a router: the first message of each conversation with what curators said of it."""
 
 from collections.abc import Iterable
-from typing import get_args
 
 from finetune.dataset.proposals import Problem, Proposal, Proposed, exchanges
 from finetune.dataset.wanted import Wanted
-from store.answers import Answer, Route
+from finetune.labels import CHOICES
+from store.answers import Answer
 from store.transcripts import Transcript
 
-SENTIMENTS = ("upset", "worried", "neutral", "pleased")
 KNOWN: dict[str, tuple[str, ...] | None] = {
-    "route": get_args(Route),
-    "sentiment": SENTIMENTS,
+    "route": CHOICES["route"],
+    "sentiment": CHOICES["sentiment"],
     "intent": None,  # a team's own
 }
 """The heads of a router, and the labels that each knows."""

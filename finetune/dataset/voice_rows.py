@@ -50,7 +50,7 @@ def register_of(example: Transcript) -> Register:
     sentiment = example.labels.get("sentiment")
     if sentiment in ("upset", "worried"):
         return "calm"
-    if example.labels.get("urgency") in ("urgent", "high", True):
+    if example.labels.get("urgency") == "high":
         return "brief"
     return "warm" if sentiment == "pleased" else "plain"
 
