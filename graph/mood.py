@@ -12,9 +12,10 @@ irony and worry that is not said.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from graph.escalate import MILD, QUOTED, REPORTED, is_upset
+from graph.heads import CurrentHeads
 from store.conversations import Turn
 
 Sentiment = Literal["upset", "worried", "neutral", "pleased"]
@@ -95,6 +96,21 @@ def mood(text: str, history: Sequence[Turn] = (), head: SentimentHead | None = N
     if judged is not None:
         return Mood(judged, urgent, "head")
     return Mood(_by_rules(own.strip()), urgent)
+
+
+def trained_judge(heads: CurrentHeads | None, conversation: str | None) -> SentimentHead | None:
+    """Return the trained judge that the registry names for a conversation, or None."""
+    head, _ = heads.serving(conversation) if heads is not None else (None, None)
+    if head is None:
+        return None
+
+    def judge(text: str) -> Sentiment | None:
+        judged = head.judge("sentiment", text)
+        if judged is None or judged.probability < judged.threshold:
+            return None
+        return next((known for known in get_args(Sentiment) if known == judged.label), None)
+
+    return judge
 
 
 def _by_rules(own: str) -> Sentiment:

@@ -47,14 +47,22 @@ def weigh(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
     """Decide between answering, one clarifying question, and refusing."""
     retrieval, question = state["retrieval"], state["question"]
     confidence = estimate_confidence(retrieval)
-    choices = clarifying_choices(question.text, retrieval) if not state["history"] else ()
+    routed = state.get("route")
+    choices: tuple[str, ...] = ()
+    if not state["history"]:
+        unclear = routed == "clarify"
+        choices = clarifying_choices(question.text, retrieval, unclear=unclear)
     if choices:
         return {"decision": "clarify", "route": "clarify", "choices": choices} | {
             "confidence": confidence
         }
-    least = ANSWER_FROM if runtime.context.model is None else MODEL_ANSWERS_FROM
+    # Where a trained head hears no question of policy, only good evidence speaks against it.
+    foreign = routed == "out_of_scope"
+    has_model = runtime.context.model is not None
+    least = MODEL_ANSWERS_FROM if has_model and not foreign else ANSWER_FROM
     decision: Decision = "answer" if confidence >= least else "refuse"
-    route = "out_of_scope" if confidence < OUT_OF_SCOPE_BELOW else "policy"
+    below = ANSWER_FROM if foreign else OUT_OF_SCOPE_BELOW
+    route = "out_of_scope" if confidence < below else "policy"
     return {"decision": decision, "route": route, "confidence": confidence}
 
 
@@ -88,9 +96,15 @@ def estimate_confidence(retrieval: Retrieval) -> float:
     return 1 / (1 + math.exp(-total))
 
 
-def clarifying_choices(question: str, retrieval: Retrieval) -> tuple[str, ...]:
-    """Return the sections a very short question may mean, if several documents fit alike."""
-    if len(set(terms(question))) > CLARIFY_TERMS or retrieval.is_empty:
+def clarifying_choices(
+    question: str, retrieval: Retrieval, *, unclear: bool = False
+) -> tuple[str, ...]:
+    """Return the sections a very short question may mean, if several documents fit alike.
+
+    Of a longer one too where it is `unclear`, as a trained head may say.
+    """
+    is_short = len(set(terms(question))) <= CLARIFY_TERMS
+    if not (is_short or unclear) or retrieval.is_empty:
         return ()
     best = retrieval.passages[0].scores.total
     near: dict[int, str] = {}

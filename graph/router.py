@@ -1,19 +1,25 @@
 """Routes a message before anything is searched: to the policies, to small talk, to a person.
 
-There are no labels yet, so this is zero-shot: phrases that leave no doubt, then likeness to a
-few example messages. Everything else goes to the policies, where a question without evidence is
-refused. A trained head replaces `Router.route` once it passes its gate.
+Without labels this is zero-shot: phrases that leave no doubt, then likeness to a few example
+messages. Everything else goes to the policies, where a question without evidence is refused.
+Where the registry names a trained head, it decides what it is sure of. Who asks for a person
+gets one whatever a head says.
 """
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
+from graph.heads import CurrentHeads
 from retrieval.embeddings import Embedder
+from store.answers import Route
 
 EntryRoute = Literal["policy", "small_talk", "human"]
+Decider = Literal["phrases", "examples", "head"]
 
 LIKENESS = 0.72  # cosine to an example at which a short message takes its route
 SHORT = 12  # words; a longer message asks something even if it begins with thanks
@@ -86,14 +92,77 @@ REPLIES = {
 }
 
 
-class Router:
-    """Routes messages by phrases and by likeness to examples."""
+@dataclass(frozen=True)
+class Routed:
+    """A route, how sure it is (0 … 1), and who decided: phrases, examples, or a trained head.
 
-    def __init__(self, embedder: Embedder) -> None:
-        """Embed the examples once."""
+    `model` names the head that was asked and `model_id` is its id in the registry, of one that
+    decided; `note` says why it did not.
+    """
+
+    route: Route
+    sureness: float
+    by: Decider
+    model: str | None = None
+    model_id: int | None = None
+    note: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a trace keeps of it."""
+        told = {"route": self.route, "by": self.by, "probability": round(self.sureness, 4)}
+        return told | {"model": self.model, "note": self.note}
+
+
+class Router:
+    """Routes messages by a trained head, by phrases and by likeness to examples."""
+
+    def __init__(self, embedder: Embedder, heads: CurrentHeads | None = None) -> None:
+        """Embed the examples once; `heads` knows the trained head of one workspace, if any."""
         self._embedder = embedder
         self._routes = [route for route, texts in EXAMPLES.items() for _ in texts]
         self._examples = embedder.embed([t for texts in EXAMPLES.values() for t in texts])
+        self._heads = heads
+
+    def with_heads(self, heads: CurrentHeads) -> "Router":
+        """Return a router of one workspace that shares the embedded examples."""
+        made = copy(self)
+        made._heads = heads
+        return made
+
+    @property
+    def heads(self) -> CurrentHeads | None:
+        """The trained heads of its workspace; None for a router of none."""
+        return self._heads
+
+    def decide(
+        self,
+        message: str,
+        history: Sequence[str] = (),
+        conversation: str | None = None,
+        *,
+        by_rules: bool = False,
+    ) -> Routed:
+        """Return the route of a message in its conversation; `by_rules` asks no trained head."""
+        if by_rules or self._heads is None or PERSON.search(message):
+            return self._zero_shot(message, history)
+        head, note = self._heads.serving(conversation)
+        if head is None:
+            return replace(self._zero_shot(message, history), note=note)
+        judged = head.judge("route", message, history)
+        if judged is None:
+            note = "it has no routes"
+        elif judged.label not in get_args(Route):
+            note = f"it says {judged.label}, which is no route"
+        elif judged.probability < judged.threshold:
+            note = f"it is only {judged.probability:.2f} sure of {judged.label}"
+        else:
+            route = cast("Route", judged.label)
+            return Routed(route, judged.probability, "head", head.name, head.id)
+        return replace(self._zero_shot(message, history), model=head.name, note=note)
+
+    def _zero_shot(self, message: str, history: Sequence[str]) -> Routed:
+        route, sureness = self.route(message, history)
+        return Routed(route, sureness, "phrases" if sureness == 1 else "examples")
 
     def route(self, message: str, history: Sequence[str] = ()) -> tuple[EntryRoute, float]:
         """Return the route and how sure it is (0 … 1); 1 where a phrase decided."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from sqlalchemy import Engine
 
 from core.settings import Settings
-from graph.router import Router
+from graph.router import Routed, Router
 from retrieval.ranking import Passage
 from retrieval.retriever import Retrieval, Retriever
 from store.access import OPERATOR_ACCESS, Access
@@ -114,6 +114,7 @@ class State(TypedDict, total=False):
     before: Outcome | None  # how the turn before ended
     as_of: datetime
     route: Route
+    routed: Routed  # who decided the route at first, and how sure
     reply: str  # the text of a route that states no policy facts
     retrieval: Retrieval
     decision: Decision

@@ -10,7 +10,7 @@ from typing import Any
 from langgraph.runtime import Runtime
 
 from graph.models import ModelError, ask_in_words
-from graph.mood import mood
+from graph.mood import mood, trained_judge
 from graph.state import State, Tools, storable
 from graph.voice import register_of
 from retrieval.voice import (
@@ -39,7 +39,8 @@ def style(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
         with_marks(claim.text, [citation.number for citation in claim.citations])
         for claim in claims
     ]
-    register = register_of(mood(question.text, state["history"]))
+    judge = trained_judge(tools.router.heads, question.conversation)
+    register = register_of(mood(question.text, state["history"], judge))
     messages = style_messages(sentences, register, tone=question.tone, language=question.language)
     try:
         reply, tokens = ask_in_words(speaker.chat, messages)

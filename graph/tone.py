@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from langgraph.runtime import Runtime
 
 from graph.models import ModelError, ask_in_words
-from graph.mood import mood
+from graph.mood import mood, trained_judge
 from graph.router import REPLIES, small_talk_kind
 from graph.state import State, Tools, storable
 from graph.style import styled_by
@@ -35,7 +35,7 @@ def tone(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
         speaker = tools.voices.speaker(model)
         if speaker is None:
             return plain | styled_by(state, model, "failed", "no address serves it")
-        reply, said = _ask(speaker.chat, _messages(state))
+        reply, said = _ask(speaker.chat, _messages(tools, state))
         if reply is None:
             return plain | said | styled_by(state, model, "failed", str(said.get("style")))
         stated = policy_facts(reply)
@@ -48,20 +48,23 @@ def tone(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
     if not examples:
         return plain
     shown = [(one.asked, one.replied) for one in examples]
-    reply, said = _ask(tools.model, _messages(state, shown))
+    reply, said = _ask(tools.model, _messages(tools, state, shown))
     stated = policy_facts(reply) if reply is not None else None
     if reply is None or stated is not None:
         return plain | said | {"style": f"examples: not used, {stated or said.get('style')}"}
     return said | {"reply": reply, "style": f"{len(shown)} approved examples"}
 
 
-def _messages(state: State, examples: list[tuple[str, str]] | None = None) -> list[Message]:
+def _messages(
+    tools: Tools, state: State, examples: list[tuple[str, str]] | None = None
+) -> list[Message]:
     question = state["question"]
+    judge = trained_judge(tools.router.heads, question.conversation)
     roles: dict[str, Literal["asker", "team"]] = {"asker": "asker", "footnote": "team"}
     turns = [(roles[turn.role], turn.text) for turn in state["history"][-TURNS:]]
     return tone_messages(
         [*turns, ("asker", question.text)],
-        register_of(mood(question.text, state["history"])),
+        register_of(mood(question.text, state["history"], judge)),
         tone=question.tone,
         language=question.language,
         examples=examples or (),

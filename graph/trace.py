@@ -12,6 +12,7 @@ def make_trace(state: State) -> dict[str, Any]:
     retrieval, draft = state.get("retrieval"), state.get("draft")
     return {
         "route": state["route"],
+        "router": state["routed"].to_json() if "routed" in state else None,
         "as_of": state["as_of"].isoformat(),
         "history_turns": len(state["history"]),
         "confidence": round(state["confidence"], 4) if "confidence" in state else None,
