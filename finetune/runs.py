@@ -16,9 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
-from core.errors import FootnoteError
+from core.errors import FootnoteError, reference_id
+from core.logs import logger
 from core.settings import Settings
 from finetune.backends import (
     ADVISED_ROWS,
@@ -28,7 +31,7 @@ from finetune.backends import (
     Train,
     TrainingError,
 )
-from store.datasets import find_dataset, read_rows
+from store.datasets import Dataset, find_dataset, read_rows
 from store.jobs import Job, report_progress, submit
 from store.leases import LEASE, run_leased
 from store.model_registry import ModelKind
@@ -48,6 +51,8 @@ from store.runs import (
     succeed_run,
 )
 from store.shutdowns import schedule_shutdowns
+
+log = logger(__name__)
 
 GATE_MODEL = "gate_model"
 """The kind of the job that measures a candidate, submitted as soon as there is one."""
@@ -222,12 +227,7 @@ def _train(
     folder = run_folder(config, run.id)
     begun = time.time() if run.started_at is None else run.started_at.timestamp()
     try:
-        dataset = find_dataset(engine, run.workspace_id, run.dataset_id)
-        if dataset.withdrawn_at is not None:
-            raise TrainingError(
-                f"Rows of dataset {dataset.id} were deleted with somebody's data; build a new one"
-                " with `footnote finetune dataset build`."
-            )
+        dataset = _dataset(engine, run)
         begin_run(engine, run.id)
         folder.mkdir(parents=True, exist_ok=True)
         made = opened(run.backend).train(
@@ -252,6 +252,28 @@ def _train(
     except KeyboardInterrupt:
         fail_run(engine, run.id, "It was interrupted; start it again to go on.")
         raise
+    except (DBAPIError, SoftTimeLimitExceeded):
+        raise  # whoever takes the job up goes on
+    except Exception as error:
+        reference = reference_id()
+        log.exception("run failed unexpectedly", run=run.id, reference=reference)
+        reason = (
+            f"Something went wrong that should not (reference {reference}); the log of whoever"
+            " carried it out says where."
+        )
+        fail_run(engine, run.id, reason)
+        raise TrainingError(reason) from error
+
+
+def _dataset(engine: Engine, run: Run) -> Dataset:
+    """Return what a run learns from. Raises TrainingError where rows were deleted meanwhile."""
+    dataset = find_dataset(engine, run.workspace_id, run.dataset_id)
+    if dataset.withdrawn_at is not None:
+        raise TrainingError(
+            f"Rows of dataset {dataset.id} were deleted with somebody's data; build a new one"
+            " with `footnote finetune dataset build`."
+        )
+    return dataset
 
 
 def _finished(engine: Engine, workspace_id: int, run_id: int) -> dict[str, Any]:

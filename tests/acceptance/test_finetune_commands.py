@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from store.datasets import save_dataset
+from store.datasets import DatasetRow, save_dataset
 from store.engine import connect
-from store.runs import run_points
+from store.model_registry import list_models
+from store.runs import find_run, run_points
 from store.workspaces import ensure_workspace
 from tests.acceptance.processes import Footnote, Running, wait_until
 from tests.fakes.openai import OpenAIServer
@@ -38,7 +39,6 @@ def footnote(installed: Footnote, database_url: str, server: OpenAIServer) -> Fo
         "OPENAI_API_KEY": server.api_key,
         "OPENAI_BASE_URL": server.url,
         "FOOTNOTE_BROKER": "postgres",
-        "FOOTNOTE_JOB_LEASE": "2",
     }
     return Footnote(installed.home, environment)
 
@@ -64,16 +64,18 @@ def dataset(own_engine: Engine) -> str:
 
 
 @contextmanager
-def trainer(footnote: Footnote, name: str) -> Iterator[Running]:
+def trainer(footnote: Footnote, name: str, **changes: str) -> Iterator[Running]:
     """Run a worker for the queue `train`."""
     ready = footnote.home / name
-    running = footnote.start("worker", "--queues", "train", "--ready-file", str(ready))
+    arguments = ("worker", "--queues", "train", "--ready-file", str(ready))
+    running = footnote.start(*arguments, **changes)
     try:
         wait_until(lambda: ready.exists() or running.process.poll() is not None)
         assert running.process.poll() is None, running.told
         yield running
     finally:
         running.stop()
+        sys.stdout.write(f"{running.told}\n")  # pytest shows it where a test fails
 
 
 def started(footnote: Footnote, dataset: str, *more: str) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def test_a_worker_trains_and_another_goes_on_after_its_death(
     """A killed worker's run is followed by the next one: one job there, one candidate here."""
     server.tuning.held_at = 2  # steps
     run = started(footnote, dataset, "--recipe", "price_per_million=2.5")
-    with trainer(footnote, "first") as first:
+    with trainer(footnote, "first", FOOTNOTE_JOB_LEASE="3") as first:
         wait_until(lambda: len(run_points(own_engine, run["id"])) == 2)
         os.killpg(first.process.pid, signal.SIGKILL)
         first.join()
@@ -170,3 +172,57 @@ def test_a_rule_is_set_tried_and_taken_back(footnote: Footnote) -> None:
     assert "is off" in footnote.run("finetune", "schedule", "off", "style").out
     assert "style (off)" in footnote.run("finetune", "schedule", "show").out
     assert footnote.run("finetune", "list", "--json").json() == {"runs": []}
+
+
+ROUTES = {
+    "policy": "How many days do I have to return {}?",
+    "small_talk": "Thanks so much, {} made my day!",
+    "human": "Can I talk to a real person about {}?",
+    "out_of_scope": "Who won the football match against {}?",
+}
+THINGS = (
+    "a lamp", "the blue shoes", "my order", "a gift", "the sofa", "two shirts", "a phone",
+    "a book", "the camera", "a ticket", "the chair", "a kettle",
+)  # fmt: skip
+
+
+@pytest.fixture
+def routes(own_engine: Engine) -> str:
+    """The number of a dataset of labelled messages."""
+    rows = [
+        DatasetRow(
+            "validation" if number % 4 == 3 else "train",
+            {"text": words.format(thing), "history": [], "label": label, "head": "route"},
+            f"{label} {number}",
+        )
+        for label, words in ROUTES.items()
+        for number, thing in enumerate(THINGS)
+    ]
+    with own_engine.begin() as connection:
+        workspace_id = ensure_workspace(own_engine)
+        manifest = {"rows": len(rows)}
+        kept, _ = save_dataset(
+            connection, workspace_id, "routes", "routes", rows, manifest, "operator"
+        )
+        return str(kept.id)
+
+
+def test_a_worker_trains_a_router_without_any_model_or_service(
+    footnote: Footnote, own_engine: Engine, routes: str
+) -> None:
+    """Labelled messages become a candidate, whose files hold numbers and no code."""
+    workspace_id = ensure_workspace(own_engine)
+    start = ("finetune", "start", "--backend", "router", "--dataset", routes, "--json")
+    with trainer(footnote, "third", OPENAI_API_KEY="", OPENAI_BASE_URL=""):
+        started = footnote.run(*start, OPENAI_API_KEY="", OPENAI_BASE_URL="")
+        assert started.code == 0, started.told
+        number = started.json()["id"]
+        wait_until(lambda: find_run(own_engine, workspace_id, number).ended, patience=120)
+    run = find_run(own_engine, workspace_id, number)
+    assert (run.state, run.reason) == ("succeeded", None)
+
+    (model,) = list_models(own_engine, workspace_id, "router")
+    assert model.run_id == run.id
+    assert model.state in ("candidate", "canary", "rejected")  # its gate may be done already
+    suffixes = {path.suffix for path in Path(model.artefact).iterdir()}
+    assert suffixes == {".npz", ".json"}
