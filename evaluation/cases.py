@@ -14,7 +14,8 @@ from store.conversations import Turn
 class Case:
     """A question with its history and, where it is answerable, the words that answer it.
 
-    `group` names the dialogue a question belongs to: intervals are taken over groups.
+    `group` names the dialogue a question belongs to: intervals are taken over groups. `answer` is
+    what a person said to it, where the set has that.
     """
 
     id: str
@@ -24,6 +25,7 @@ class Case:
     answerable: bool
     document: str | None
     quote: str | None
+    answer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,4 +81,5 @@ def _case(row: dict[str, Any]) -> Case:
         answerable=answerable,
         document=row.get("doc") if answerable else None,
         quote=row.get("quote") if answerable else None,
+        answer=str(row["answer"]) if answerable and row.get("answer") else None,
     )

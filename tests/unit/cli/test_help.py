@@ -14,6 +14,7 @@ INNER = [
     "eval revisions",
     "eval corrections",
     "eval style",
+    "eval compare",
     "members set",
     "members show",
 ]
@@ -31,9 +32,11 @@ STEPS = ("list", "show", "gate", "canary", "promote", "rollback", "retire", "exp
 INNER += [f"models {name}" for name in STEPS]
 RUNS = ("start", "status", "cancel", "list", "show", "logs", "dataset", "schedule")
 INNER += [f"finetune {name}" for name in RUNS]
-DATASETS = ("build", "list", "show", "export", "verify")
+DATASETS = ("build", "list", "show", "export", "verify", "propose")
 INNER += [f"finetune dataset {name}" for name in DATASETS]
 INNER += [f"finetune schedule {name}" for name in ("show", "set", "off", "dry-run")]
+CURATING = ("import", "curate", "list", "show", "review", "approve", "reject", "reopen", "edit")
+INNER += [f"transcripts {name}" for name in (*CURATING, "label", "export", "stats", "names")]
 SERVICES = ["up", "web", "worker", "beat", "bot", "serve"]  # they print no result
 CONTEXT = click.Context(footnote)
 
