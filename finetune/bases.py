@@ -53,47 +53,61 @@ class Base:
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
         """The tokenizer, None where only transformers can read it."""
-        path = self.folder / "tokenizer.json"
-        if not path.is_file():
-            return None
-        try:
-            return Tokenizer.from_file(str(path))
-        except Exception as error:  # tokenizers raises nothing narrower
-            raise TrainingError(
-                f"The base's tokenizer cannot be read ({path}); download the base again."
-            ) from error
-
-    @cached_property
-    def special(self) -> dict[str, str]:
-        """The special tokens by name, such as `eos_token`."""
-        found: dict[str, str] = {}
-        for name in ("special_tokens_map.json", "tokenizer_config.json"):
-            for key, value in _read_json(self.folder / name).items():
-                content = value.get("content") if isinstance(value, dict) else value
-                if key.endswith("_token") and isinstance(content, str):
-                    found[key] = content
-        return found
+        return read_tokenizer(self.folder)
 
     @property
     def ends(self) -> list[str]:
-        """The tokens that end what a model says, the tokenizer's own first."""
-        signs = [self.special["eos_token"]] if "eos_token" in self.special else []
-        ids = _read_json(self.folder / "generation_config.json").get("eos_token_id")
-        for number in ids if isinstance(ids, list) else [ids]:
-            sign = self.tokenizer.id_to_token(number) if self.tokenizer and number else None
-            if sign and sign not in signs:
-                signs.append(sign)
-        if not signs:
-            raise TrainingError(
-                "The base's tokenizer names no eos_token, so a model would never learn to stop;"
-                " add one to its tokenizer_config.json."
-            )
-        return signs
+        """The tokens that end what the model says, the tokenizer's own first."""
+        return ends_of(self.folder, self.tokenizer)
 
     def render(self, chat_template: str | None) -> Render:
         """Return what renders conversations: by the recipe's template, else by the base's."""
         template = chat_template_of(self.folder, chat_template)
-        return renderer(template, {"eos_token": "", "bos_token": "", **self.special})
+        return renderer(template, {"eos_token": "", "bos_token": "", **special_of(self.folder)})
+
+
+def special_of(folder: Path) -> dict[str, str]:
+    """Return a tokenizer's special tokens by name, such as `eos_token`."""
+    found: dict[str, str] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        for key, value in _read_json(folder / name).items():
+            content = value.get("content") if isinstance(value, dict) else value
+            if key.endswith("_token") and isinstance(content, str):
+                found[key] = content
+    return found
+
+
+def ends_of(folder: Path, tokenizer: Tokenizer | None) -> list[str]:
+    """Return the tokens that end a turn: the tokenizer's, then those that generation stops at.
+
+    Raises TrainingError where there is none. Without a tokenizer only the first is known.
+    """
+    special = special_of(folder)
+    signs = [special["eos_token"]] if "eos_token" in special else []
+    ids = _read_json(folder / "generation_config.json").get("eos_token_id")
+    for number in ids if isinstance(ids, list) else [ids]:
+        sign = tokenizer.id_to_token(number) if tokenizer and isinstance(number, int) else None
+        if sign and sign not in signs:
+            signs.append(sign)
+    if not signs:
+        raise TrainingError(
+            "The base's tokenizer names no eos_token, so a model would never learn to stop; add"
+            " one to its tokenizer_config.json."
+        )
+    return signs
+
+
+def read_tokenizer(folder: Path) -> Tokenizer | None:
+    """Return a folder's tokenizer, None where only transformers can read it."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return None
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise TrainingError(
+            f"The base's tokenizer cannot be read ({path}); download the base again."
+        ) from error
 
 
 def chat_template_of(folder: Path, chosen: str | None) -> str:
@@ -258,6 +272,7 @@ def read_shape(config: Mapping[str, Any], tensors: Tensors) -> Shape:
         layers=layers,
         hidden=hidden,
         intermediate=figure("intermediate_size", "n_inner", "ffn_dim") or 4 * hidden,
+        head_count=heads,
         heads=heads * width,
         kv_heads=(figure("num_key_value_heads") or heads) * width,
         vocabulary=figure("vocab_size"),

@@ -23,6 +23,7 @@ ADAM = 8  # bytes per trained weight: two moments in 32 bits
 # NF4 keeps 4 bits a weight and, quantised twice, 0.127 bits of constants (QLoRA, Dettmers et al.
 # 2023, section 3).
 NF4 = (4 + 0.127) / 8  # bytes
+SQUARES = 5
 TILE = (4096, 32_768)  # tokens and words of trl's output layer, which is computed in tiles
 
 
@@ -37,6 +38,7 @@ class Shape:
     layers: int
     hidden: int
     intermediate: int
+    head_count: int
     heads: int  # width of all query heads together
     kv_heads: int  # width of all key heads together
     vocabulary: int
@@ -92,7 +94,9 @@ def estimate(
     Per layer and token the forward pass keeps two normalised inputs, the adapters' copies of what
     linear layers read, queries, keys, values and what attention returns, and four of the feed-
     forward's width; with checkpointing a layer keeps its input, and one at a time the rest.
-    Attention is counted without its square matrix, which no kernel in use keeps.
+    On graphics cards attention is counted without its square matrix, which no kernel in use
+    there keeps; on processors five are held at a time (scores, shares, their gradients, the mask),
+    over all rows of a step where they are packed into one.
     """
     size = 2 if half else 4
     tokens = recipe.batch_size * max_length * (2 if preferences else 1)
@@ -105,6 +109,9 @@ def estimate(
         kept = shape.layers * size * tokens * shape.hidden + layer
     else:
         kept = shape.layers * layer
+    if not cuda:
+        square = tokens * (tokens if recipe.packing else max_length)
+        kept += SQUARES * size * shape.head_count * square
     if preferences:
         output = tokens * shape.vocabulary * (size + 8)
     else:

@@ -13,8 +13,8 @@ from finetune.local_rows import conversations, read_rows
 IGNORED = -100  # a label that no loss is computed for, as transformers has it
 
 
-def encode(path: Path, chosen: str, tokenizer: Any) -> Dataset:
-    """Return a split of conversations as `input_ids` and `labels`.
+def encode(path: Path, chosen: str, tokenizer: Any, ends: Sequence[str]) -> Dataset:
+    """Return a split of conversations as `input_ids` and `labels`; `ends` end a turn.
 
     Raises TrainingError naming a row of which nothing would be learned.
     """
@@ -30,7 +30,7 @@ def encode(path: Path, chosen: str, tokenizer: Any) -> Dataset:
     for number, content in enumerate(read_rows(path), 1):
         place = f"Row {number} of the {path.stem} split"
         for messages in conversations(content, "raft" if chosen == "raft" else "sft", place):
-            text, spans = learned_text(render, messages, [tokenizer.eos_token, *_ends(tokenizer)])
+            text, spans = learned_text(render, messages, ends)
             tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
             learned = learned_tokens(tokens["offset_mapping"], spans)
             if not any(learned):
@@ -41,12 +41,6 @@ def encode(path: Path, chosen: str, tokenizer: Any) -> Dataset:
                 [one if said else IGNORED for one, said in zip(ids, learned, strict=True)]
             )
     return Dataset.from_dict(encoded)
-
-
-def _ends(tokenizer: Any) -> list[str]:
-    """Return further signs that chat models end a turn with, where the tokenizer has them."""
-    known = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "</s>")
-    return [sign for sign in known if sign in tokenizer.all_special_tokens]
 
 
 def preferences(path: Path) -> Dataset:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from transformers import EarlyStoppingCallback, set_seed
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from core.errors import FootnoteError
+from finetune.bases import ends_of, read_tokenizer
 from finetune.local.callbacks import Teller, last_checkpoint, peak_memory
 from finetune.local.loading import Job, fetch_base, load_model, load_tokenizer, trained_dtype
 from finetune.local.merge import free, keep_base, merge, weights_sha256, write_card, write_model
@@ -28,7 +30,7 @@ from finetune.local_recipe import read_recipe
 CHECKED_PROMPTS = 3
 ADAPTER, MERGED, CHECKPOINTS = "adapter", "merged", "checkpoints"
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "alloc_cpu", "not enough memory")
-DISK_FULL = ("no space left", "os error 28", "disk quota")
+DISK_FULL = ("no space left", "os error 28", "disk quota", "pytorchstreamwriter failed writing")
 
 
 def read_job(folder: Path) -> Job:
@@ -57,7 +59,7 @@ def carry_out(job: Job, progress: Progress) -> dict[str, Any]:
     tokenizer = load_tokenizer(base, job.recipe.chat_template)
     model = load_model(base, trained_dtype(job), four_bits=job.recipe.method == "qlora")
     teller = Teller(progress)
-    trainer = make_trainer(job, model, tokenizer, teller)
+    trainer = make_trainer(job, model, tokenizer, ends_of(base, read_tokenizer(base)), teller)
     tell_learned(job, trainer, progress)
     resumed = last_checkpoint(job.folder / CHECKPOINTS)
     if resumed is not None:
@@ -87,7 +89,7 @@ def carry_out(job: Job, progress: Progress) -> dict[str, Any]:
     }
 
 
-def make_trainer(job: Job, model: Any, tokenizer: Any, teller: Teller) -> Any:
+def make_trainer(job: Job, model: Any, tokenizer: Any, ends: Sequence[str], teller: Teller) -> Any:
     """Return trl's trainer for the run."""
     recipe, folder = job.recipe, job.folder
     validated = (folder / "validation.jsonl").stat().st_size > 0
@@ -117,9 +119,11 @@ def make_trainer(job: Job, model: Any, tokenizer: Any, teller: Teller) -> Any:
             model=model,
             args=SFTConfig(**options, **kept),
             processing_class=tokenizer,
-            train_dataset=encode(folder / "train.jsonl", job.format, tokenizer),
+            train_dataset=encode(folder / "train.jsonl", job.format, tokenizer, ends),
             eval_dataset=(
-                encode(folder / "validation.jsonl", job.format, tokenizer) if validated else None
+                encode(folder / "validation.jsonl", job.format, tokenizer, ends)
+                if validated
+                else None
             ),
             peft_config=adapter,
         )
@@ -257,6 +261,8 @@ def reason(error: Exception, job: Job) -> str | None:
 def main(folder: Path) -> int:
     """Carry out the folder's run; return the exit status."""
     end_with_parent()
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     progress = Progress(folder)
     job = read_job(folder)
     try:

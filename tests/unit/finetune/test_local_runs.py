@@ -10,7 +10,7 @@ import pytest
 from core.settings import Settings
 from finetune.backends import TrainingError
 from finetune.bases import find_base
-from finetune.gpu_memory import GIB, Device
+from finetune.gpu_memory import GIB, Device, Shape, estimate
 from finetune.local_recipe import read_recipe
 from finetune.local_runs import check, complete, need_memory, need_room
 from store.datasets import Dataset, DatasetRow, Format
@@ -63,7 +63,7 @@ def test_adapters_learn_ten_times_as_fast(
 
 def test_many_rows_are_packed(base: Path, plain_settings: Settings) -> None:
     """Where enough steps remain, rows are laid into blocks of the base's context."""
-    many = rows(2_000, "Sure! " * 20)
+    many = rows(600, "Sure! " * 20)
     recipe = check(plain_settings, dataset(), many, str(base), ELSEWHERE)
     assert (recipe["packing"], recipe["max_length"]) == (True, 256)
 
@@ -208,3 +208,52 @@ def test_a_base_says_what_ends_a_turn(base: Path) -> None:
     found = find_base(str(base))
     assert found.ends == ["<|end|>"]
     assert json.loads((base / "tokenizer_config.json").read_text())["eos_token"] == "<|end|>"
+
+
+LARGE = Shape(
+    layers=16,
+    hidden=2_048,
+    intermediate=8_192,
+    head_count=32,
+    heads=2_048,
+    kv_heads=512,
+    vocabulary=128_000,
+    context=8_192,
+    linear=973_078_528,
+    edges=16 * (2 * 4_096 + 2 * 2_560 + 3 * 10_240),
+    other=262_144_000,
+)
+"""A model of 1.2 billion weights."""
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        pytest.param({"method": "qlora"}, {"method": "lora"}, id="four bits"),
+        pytest.param({"method": "lora"}, {"method": "full"}, id="adapters"),
+        pytest.param({"batch_size": 1}, {"batch_size": 8}, id="a smaller batch"),
+        pytest.param({"rank": 8}, {"rank": 256}, id="a smaller rank"),
+        pytest.param({}, {"gradient_checkpointing": False}, id="checkpointing"),
+    ],
+)
+def test_an_estimate_follows_the_recipe(less: dict[str, Any], more: dict[str, Any]) -> None:
+    """What saves memory in training saves it in the estimate."""
+
+    def needed(given: dict[str, Any]) -> int:
+        recipe = read_recipe(given)
+        parts = estimate(LARGE, recipe, max_length=1_024, half=True, preferences=False, cuda=True)
+        return parts.total
+
+    assert needed(less) < needed(more)
+
+
+def test_an_estimate_is_no_less_than_the_weights_and_no_multiple_of_all() -> None:
+    """LoRA holds the weights in 16 bits; training all takes 18 bytes of each weight, and more."""
+
+    def needed(method: str) -> float:
+        recipe = read_recipe({"method": method, "batch_size": 1})
+        parts = estimate(LARGE, recipe, max_length=256, half=True, preferences=False, cuda=True)
+        return parts.total / LARGE.parameters
+
+    assert 2 < needed("lora") < 4
+    assert 18 < needed("full") < 22
