@@ -31,6 +31,7 @@ COMMANDS = {
     "trace": "Show how a kept answer came about.",
     "feedback": "See what people say of answers, and take it to where it helps.",
     "escalations": "See which questions wait for a person.",
+    "transcripts": "Collect exchanges, look at them, keep the good ones as examples.",
     "finetune": "Train models from datasets, and see how their runs go.",
     "tokens": "Create and revoke tokens of programs that add documents over HTTP.",
     "members": "Show and set who may read what.",

@@ -106,3 +106,51 @@ def count_unread(engine: Engine, workspace_id: int) -> int:
                 {"id": workspace_id},
             ).scalar_one()
         )
+
+
+@dataclass(frozen=True)
+class CurationStats:
+    """How many transcripts there are: by state, by origin, by what was found in them.
+
+    `redactions` counts placeholders by kind, `labels` rows by label and value, both over all
+    transcripts but rejected ones.
+    """
+
+    states: dict[str, int]
+    origins: dict[str, int]
+    findings: dict[str, int]
+    redactions: dict[str, int]
+    labels: dict[str, int]
+
+
+COUNTED = {
+    "states": "SELECT state AS name, count(*) AS number FROM ours GROUP BY 1",
+    "origins": "SELECT origin AS name, count(*) AS number FROM ours GROUP BY 1",
+    "findings": (
+        "SELECT found ->> 'kind' AS name, count(DISTINCT id) AS number"
+        " FROM ours, jsonb_array_elements(findings) AS found GROUP BY 1"
+    ),
+    "redactions": (
+        "SELECT kind AS name, sum(CAST(placed AS int)) AS number"
+        " FROM ours, jsonb_each_text(redactions) AS r (kind, placed)"
+        " WHERE state <> 'rejected' GROUP BY 1"
+    ),
+    "labels": (
+        "SELECT label || '=' || value AS name, count(*) AS number"
+        " FROM ours, jsonb_each_text(labels) AS l (label, value)"
+        " WHERE state <> 'rejected' GROUP BY 1"
+    ),
+}
+
+
+def curation_stats(engine: Engine, workspace_id: int) -> CurationStats:
+    """Return how a workspace's transcripts stand."""
+    ours = "WITH ours AS (SELECT * FROM transcripts WHERE workspace_id = :id) "
+    counted: dict[str, dict[str, int]] = {}
+    with engine.connect() as connection:
+        for name, statement in COUNTED.items():
+            rows = connection.execute(
+                text(f"{ours}{statement} ORDER BY number DESC, name"), {"id": workspace_id}
+            )
+            counted[name] = {row.name: int(row.number) for row in rows}
+    return CurationStats(**counted)

@@ -289,12 +289,12 @@ def count_by_state(engine: Engine, workspace_id: int) -> dict[TranscriptState, i
     with engine.connect() as connection:
         rows = connection.execute(
             text(
-                "SELECT state, count(*) AS count FROM transcripts"
+                "SELECT state, count(*) AS number FROM transcripts"
                 " WHERE workspace_id = :workspace_id GROUP BY state"
             ),
             {"workspace_id": workspace_id},
         )
-        return {row.state: int(row.count) for row in rows}
+        return {row.state: int(row.number) for row in rows}
 
 
 def last_asked(
