@@ -16,13 +16,19 @@ from pydantic import AliasChoices
 import run
 from admin.app import create_app
 from cli.__main__ import Commands, footnote
+from cli.worker import worker
 from core.settings import DEFAULT_PORT, ENV_FILE_VARIABLE, ROOT, Settings
+from core.tasks import QUEUE_NAMES
 from tests.unit.admin.scripted import InMemoryDocuments, ScriptedAnswerer
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
+STAGES = {
+    stage.partition("\n")[0].rpartition(" AS ")[2] if " AS " in stage.partition("\n")[0] else "":
+    stage for stage in re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[1:]
+}  # fmt: skip
 COMPOSE_ONLY = "POSTGRES_PASSWORD"
 INTERPOLATED = re.compile(r"\$\{(\w+)")
 ENTRY = re.compile(r"^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
@@ -37,6 +43,11 @@ def setting_names() -> set[str]:
 def sampled() -> dict[str, str]:
     """The names in `.env.sample` with their values, commented out or not."""
     return dict(ENTRY.findall((ROOT / ".env.sample").read_text("utf-8")))
+
+
+def worker_options(command: list[str]) -> dict[str, Any]:
+    """Return the options that a service gives `worker`, with the defaults of the others."""
+    return worker.make_context("worker", command[1:]).params
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -80,7 +91,7 @@ def test_what_keeps_running_is_watched(name: str) -> None:
     assert SERVICES[name]["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("name", ["worker", "worker-gpu", "beat", "bot"])
+@pytest.mark.parametrize("name", ["worker", "trainer", "worker-gpu", "beat", "bot"])
 def test_ready_files_are_looked_for_where_they_are_written(name: str) -> None:
     """The health check looks for the file that the command is told to write, in a fresh /tmp."""
     service = OURS[name]
@@ -129,13 +140,51 @@ def test_the_image_installs_the_lock_and_nothing_else() -> None:
     install = DOCKERFILE.partition("RUN pip install")[2].partition("\n\n")[0]
     assert all(option in install for option in options)
     assert install.split()[-1] == run.BASE.source
-    assert len(re.findall(r"\bpip install\b", DOCKERFILE)) == 1
+    assert len(re.findall(r"\bpip install\b", STAGES["plain"])) == 1
+    assert STAGES[""].split() == ["plain"]  # what is built unless another stage is named
+
+
+def test_the_image_that_trains_adds_its_lock_and_torch() -> None:
+    """Only the service with a graphics card gets what trains language models."""
+    assert re.findall(r"-r (\S+)|install .* (torch==\S+)$", STAGES["train"], re.MULTILINE) == [
+        (run.TRAIN.source, ""),
+        ("", "torch==2.13.0"),
+    ]
+    built = {name: service["build"] for name, service in OURS.items()}
+    assert built.pop("worker-gpu") == {"context": ".", "target": "train"}
+    assert set(built.values()) == {"."}
+    images = {service["image"] for name, service in OURS.items() if name != "worker-gpu"}
+    assert images == {"footnote"}
+
+
+def test_models_are_where_every_service_finds_them() -> None:
+    """What one service trains another reads, in a folder that the image's account may write."""
+    folder = f"{OURS['web']['environment']['FOOTNOTE_HOME']}/models"
+    assert {name for name, one in OURS.items() if one["volumes"] == [f"models:{folder}"]} == {
+        *OURS
+    }
+    assert "models" in COMPOSE["volumes"]
+    assert '"$FOOTNOTE_HOME/models"' in STAGES["plain"].partition("--group=footnote")[2]
+
+
+def test_every_queue_has_a_service() -> None:
+    """No task waits for ever, with or without a graphics card."""
+    served = {
+        queue
+        for name in ("worker", "trainer")
+        for queue in worker_options(OURS[name]["command"])["queues"].split(",")
+    }
+    assert served == set(QUEUE_NAMES)
 
 
 def test_the_image_runs_as_nobody_special() -> None:
     """The last account that the image switches to is not root, and a plain number is not used."""
     users = re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE)
-    assert users == ["footnote"]
+    assert users == ["footnote", "root", "footnote"]
+    last = {name: re.findall(r"^USER (\S+)$", stage, re.M) for name, stage in STAGES.items()}
+    assert {name: found[-1:] for name, found in last.items()} == {
+        "plain": ["footnote"], "train": ["footnote"], "": []
+    }  # fmt: skip
     assert DOCKERFILE.index("USER footnote") < DOCKERFILE.index("ENTRYPOINT")
 
 
@@ -146,7 +195,7 @@ def test_the_image_holds_every_package() -> None:
     assert "*" in lines
     let_in = {line[1:] for line in lines if line.startswith("!")}
     packages = project["tool"]["importlinter"]["root_packages"]
-    assert let_in >= {*packages, "migrations", "alembic.ini", run.BASE.source}
+    assert let_in >= {*packages, "migrations", "alembic.ini", run.BASE.source, run.TRAIN.source}
     assert all((ROOT / path).exists() for path in let_in)
 
 
