@@ -1,21 +1,25 @@
 """`footnote finetune dataset`: build datasets of what was approved, look at them, export them."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from sqlalchemy import Engine
 
 from cli.audience import check_audience
+from cli.dataset_lines import (
+    dataset_json,
+    line,
+    moment_of,
+    parse_labels,
+    told,
+    validating,
+    write,
+    write_page,
+)
 from cli.runtime import actor, open_runtime
-from cli.show import print_json, printable
-from core.errors import FootnoteError
-from finetune.dataset.decontaminate import GateSet, gate_set_of, load_gate_set
+from cli.show import counted, print_json, printable
+from finetune.dataset.decontaminate import load_gate_set
 from finetune.dataset.export import Form, export_dataset
 from finetune.dataset.report import lines, page, parts, title_of
 from finetune.dataset.wanted import (
@@ -26,33 +30,20 @@ from finetune.dataset.wanted import (
     Canned,
     Wanted,
 )
-from store.datasets import (
-    Dataset,
-    DatasetRow,
-    Format,
-    dataset_sha256,
-    find_dataset,
-    list_datasets,
-    read_rows,
-)
+from store.datasets import Format, dataset_sha256, find_dataset, list_datasets, read_rows
+from store.examples import propose_liked
 
 if TYPE_CHECKING:
-    from finetune.dataset.build import Draft, Told
+    from finetune.dataset.build import Draft
 
-PRIVATE = 0o600
-PEOPLE = frozenset({"user", "assistant", "question", "text", "chosen"})
 CHANGED = 1  # exit status of `verify` for a dataset that is not what it was
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 number_argument = click.argument("number", type=int)
 
 
-class ReportError(FootnoteError):
-    """A report cannot be written."""
-
-
 @click.group()
 def dataset() -> None:
-    """Build datasets of approved transcripts, look at them, and take them out."""
+    """Build datasets of approved transcripts, look at them, and export them."""
 
 
 @dataset.command("build")
@@ -187,7 +178,7 @@ def build(
     gates = [load_gate_set(path) for path in gate_sets]
     with open_runtime() as runtime, told(quiet=as_json) as hear:
         engine, workspace_id = runtime.engine, runtime.workspace_id
-        gates += [_validating(runtime.engine, workspace_id, number) for number in gate_datasets]
+        gates += [validating(runtime.engine, workspace_id, number) for number in gate_datasets]
         retriever = None
         if chosen in SEARCHING:
             retriever = Retriever(engine, workspace_id, runtime.embedder, runtime.embedders.named)
@@ -217,7 +208,7 @@ def build(
             told=hear,
         )
         if html is not None:
-            _write_page(html, built, read_rows(engine, built.id))
+            write_page(html, built, read_rows(engine, built.id))
     if as_json:
         print_json(dataset_json(built))
         return
@@ -229,7 +220,7 @@ def build(
 def _tell_trial(tried: "Draft", name: str, html: Path | None, *, as_json: bool) -> None:
     """Print what a file would give."""
     if html is not None:
-        _write(html, page(f"Trial: {title_of(name, tried.format)}", tried.manifest, tried.rows))
+        write(html, page(f"Trial: {title_of(name, tried.format)}", tried.manifest, tried.rows))
     if as_json:
         print_json({"kept": False, "format": tried.format, "manifest": tried.manifest})
         return
@@ -275,7 +266,7 @@ def show(number: int, html: Path | None, count: int, as_json: bool) -> None:
         found = find_dataset(runtime.engine, runtime.workspace_id, number)
         rows = read_rows(runtime.engine, number) if html or count else []
     if html is not None:
-        _write_page(html, found, rows)
+        write_page(html, found, rows)
     if as_json:
         contents = [{"split": row.split, **row.content} for row in rows[:count]]
         print_json(dataset_json(found) | ({"examples": contents} if count else {}))
@@ -336,7 +327,7 @@ def verify(number: int, as_json: bool) -> None:
                 "kept": found.sha256,
                 "computed": computed,
                 "same": same,
-                "withdrawn_at": _moment(found),
+                "withdrawn_at": moment_of(found),
             }
         )
     elif same:
@@ -352,84 +343,16 @@ def verify(number: int, as_json: bool) -> None:
         raise click.exceptions.Exit(CHANGED)
 
 
-def parse_labels(labels: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return labels as (name, value); raises a usage error for what has no equals sign."""
-    found = []
-    for label in labels:
-        name, sign, value = label.partition("=")
-        if not sign or not name.strip() or not value.strip():
-            raise click.BadParameter(f"{label!r}: write NAME=VALUE, such as route=policy.")
-        found.append((name.strip(), value.strip()))
-    return tuple(found)
-
-
-def dataset_json(found: Dataset) -> dict[str, Any]:
-    """Return a dataset as JSON types."""
-    return {
-        "id": found.id,
-        "name": found.name,
-        "format": found.format,
-        "sha256": found.sha256,
-        "created_by": found.created_by,
-        "created_at": found.created_at.isoformat(),
-        "withdrawn_at": _moment(found),
-        "manifest": found.manifest,
-    }
-
-
-def line(found: Dataset) -> str:
-    """Return a dataset in one line."""
-    rows = found.manifest.get("rows", {})
-    told = f"{rows.get('train', 0):,} + {rows.get('validation', 0):,} rows"
-    withdrawn = "  withdrawn" if found.withdrawn_at else ""
-    return (
-        f"{found.id:>4}  {found.name:<24.24}  {found.format:<6}  {told:<20}"
-        f"  {found.created_at:%Y-%m-%d %H:%M}  {found.sha256[:12]}{withdrawn}"
-    )
-
-
-@contextmanager
-def told(*, quiet: bool) -> "Iterator[Told]":
-    """Show how far a build is, where somebody sees it."""
-    console = Console(stderr=True, quiet=quiet)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    with bar:
-        task = bar.add_task("Reading", total=None)
-        yield lambda doing, done, total: bar.update(
-            task, description=doing, completed=done, total=total
-        )
-
-
-def _validating(engine: Engine, workspace_id: int, number: int) -> GateSet:
-    """Return the words of people in a dataset's validation rows."""
-    found = find_dataset(engine, workspace_id, number)
-    rows = [
-        [words for name, words in parts(row.content) if name in PEOPLE]
-        for row in read_rows(engine, number)
-        if row.split == "validation"
-    ]
-    return gate_set_of(f"dataset {number} ({found.name})", rows)
-
-
-def _write_page(path: Path, found: Dataset, rows: Sequence[DatasetRow]) -> None:
-    title = title_of(found.name, found.format, found.id)
-    withdrawn = f"{found.withdrawn_at:%Y-%m-%d}" if found.withdrawn_at else None
-    _write(path, page(title, found.manifest, rows, withdrawn))
-
-
-def _write(path: Path, words: str) -> None:
-    """Write a page that this account alone can read: it holds words of people."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=PRIVATE)
-        path.chmod(PRIVATE)
-        path.write_text(words, encoding="utf-8")
-    except OSError as error:
-        raise ReportError(
-            f"{path} cannot be written ({error.strerror}); name another file."
-        ) from error
-
-
-def _moment(found: Dataset) -> str | None:
-    return found.withdrawn_at.isoformat() if found.withdrawn_at else None
+@dataset.command("propose")
+@json_option
+def propose(as_json: bool) -> None:
+    """Let answers that people liked wait for review: approved, they teach to find and to cite."""
+    with open_runtime() as runtime, runtime.engine.begin() as connection:
+        added = propose_liked(connection, runtime.workspace_id, actor())
+    if as_json:
+        print_json({"proposed": added})
+    elif added:
+        answers = counted(added, "answer")
+        click.echo(f"{answers} to review: footnote transcripts curate, then review.")
+    else:
+        click.echo("No other answer was liked that quotes a document.")

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection, Engine, text
 
 from store.answers import Answer, find_answer
+from store.audit import record
+from store.transcripts import submit_curation
 
 
 def changed_since(
@@ -48,3 +50,38 @@ def known_answers(engine: Engine, workspace_id: int, answers: Iterable[str]) -> 
     with engine.connect() as connection:
         found = (find_answer(connection, workspace_id, one) for one in sorted(set(answers)))
         return {answer.id: answer for answer in found if answer is not None}
+
+
+# Whoever liked an answer did not say that its question may be learned from: a curator does.
+LIKED = """
+INSERT INTO transcripts (workspace_id, origin, origin_key, messages, audience, user_id, added_by,
+                         answer_id, happened_at)
+SELECT a.workspace_id, 'feedback', concat_ws(':', a.id, 'liked'),
+       jsonb_build_array(jsonb_build_object('role', 'asker', 'text', a.question),
+                         jsonb_build_object('role', 'team', 'text', a.text)),
+       '{}', a.user_id, :actor, a.id, a.created_at
+FROM answers a
+WHERE a.workspace_id = :workspace_id AND a.route = 'policy' AND a.outcome = 'answered'
+  AND a.superseded_by IS NULL
+  AND EXISTS (SELECT FROM feedback f WHERE f.answer_id = a.id AND f.rating = 1)
+  AND NOT EXISTS (SELECT FROM feedback f WHERE f.answer_id = a.id AND f.rating = -1)
+  AND EXISTS (SELECT FROM citations c WHERE c.answer_id = a.id AND c.claim_id IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM transcripts t WHERE t.answer_id = a.id)
+ORDER BY a.created_at, a.id
+ON CONFLICT (workspace_id, origin, origin_key) DO NOTHING
+"""
+
+
+def propose_liked(connection: Connection, workspace_id: int, actor: str) -> int:
+    """Let answers that people liked wait for review, seen by curators alone; return how many.
+
+    Left out are those that anybody disliked, that a correction took the place of, that quote
+    nothing, and those about which there is a transcript already.
+    """
+    added = connection.execute(
+        text(LIKED), {"workspace_id": workspace_id, "actor": actor}
+    ).rowcount
+    if added:
+        submit_curation(connection, workspace_id)
+        record(connection, workspace_id, actor, "liked answers proposed", str(added))
+    return added

@@ -1,5 +1,6 @@
 """A dataset as a person reads it: in a terminal, and as a page with a few of its rows."""
 
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from store.datasets import DatasetRow, Format
 TEMPLATE = Path(__file__).with_name("report.html")
 EXAMPLES = 5  # rows on a page
 SHOWN = 12  # lines of a table in a terminal
+WIDTH = 96  # letters of a line there
 NAMES: dict[str, str] = {
     "source": "How rows were made",
     "origin": "Where they come from",
@@ -87,19 +89,22 @@ def sections(manifest: Mapping[str, Any]) -> Iterator[Section]:
 
 def lines(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Return the report for a terminal, a line each."""
-    yield summary(manifest)
+    yield from textwrap.wrap(summary(manifest), WIDTH)
     for section in sections(manifest):
         yield ""
         yield section.title
-        if section.told:
-            yield f"  {section.told}"
+        yield from _wrapped(section.told)
         for entry in section.table[:SHOWN]:
             share = "" if entry.percent is None else f"{entry.percent:5.1f} %"
             yield f"  {entry.name:<60.60}{entry.shown:>10}  {share}".rstrip()
         if len(section.table) > SHOWN:
             yield f"  and {len(section.table) - SHOWN} more"
         for line in section.lines[:SHOWN]:
-            yield f"  {line}"
+            yield from _wrapped(line)
+
+
+def _wrapped(words: str) -> list[str]:
+    return textwrap.wrap(words, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def page(

@@ -57,6 +57,9 @@ def register_of(example: Transcript) -> Register:
 
 def _tone_rows(example: Transcript, canned: Canned, made: Proposed) -> None:
     """Propose a row for each run of exchanges in which the team stated no facts."""
+    if is_the_bots(example):
+        made.left_out["tone: the words are the bot's own"] += 1
+        return
     run: list[Exchange] = []
     for one in exchanges(example.words):
         unfit = _unfit(one, canned)
@@ -78,6 +81,8 @@ def _unfit(one: Exchange, canned: Canned) -> str | None:
         return "it is in a person's own words"
     if not has_words(one.asked):
         return "what was asked is a placeholder alone"
+    if not has_words(one.replied):
+        return "the reply says nothing in words"
     return policy_facts(one.replied)
 
 
@@ -137,9 +142,9 @@ def _edit_rows(example: Transcript, made: Proposed) -> None:
     for old, new in zip(before, after, strict=True):
         if _same(old.replied, new.replied):
             continue
-        stated = policy_facts(new.replied)
-        if stated is not None:
-            made.left_out[f"edit: {stated}"] += 1
+        unfit = _unfit(new, "keep")
+        if unfit is not None:
+            made.left_out[f"edit: {unfit}"] += 1
             continue
         turns: list[Turn] = [*new.earlier, ("asker", new.asked)]
         content: dict[str, Any] = {
@@ -178,13 +183,25 @@ def bettered(example: Transcript) -> tuple[str, str] | None:
     return None
 
 
+def is_the_bots(example: Transcript) -> bool:
+    """Whether the words in the team's place are the bot's, as it answered.
+
+    They may be learned to cite from; the team's voice they are not.
+    """
+    return _is_about_an_answer(example) and example.edited is None
+
+
 def _is_drafted(example: Transcript) -> bool:
-    """Whether the team's words in it are the bot's, taken as an example with its answer."""
+    """Whether a curator reworded what the bot answered."""
+    return _is_about_an_answer(example) and example.edited is not None
+
+
+def _is_about_an_answer(example: Transcript) -> bool:
     return (
         example.answer_id is not None
-        and example.origin == "shortcut"
+        and example.origin in ("shortcut", "feedback")
         and not example.people
-        and example.edited is not None
+        and not example.disliked
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine
 
 from core.settings import load_settings
+from finetune.curate import curate
 from finetune.dataset.build import build_dataset
 from finetune.dataset.wanted import DatasetError, Wanted
 from graph.graph import open_agent
@@ -15,6 +16,10 @@ from retrieval.embeddings import Embedder
 from retrieval.raft import NO_ANSWER
 from retrieval.retriever import Retriever
 from store.datasets import Dataset, DatasetRow, Format, read_rows
+from store.examples import propose_liked
+from store.feedback import rate
+from store.reviews import review_candidate
+from store.transcripts import list_transcripts
 from tests.conftest import markdown
 from tests.integration.finetune.approved import approve, said
 
@@ -168,3 +173,29 @@ def test_replies_that_no_document_says_are_told_of(desk: Desk) -> None:
 
     with pytest.raises(DatasetError, match="the reply states what no passage says"):
         desk.build("raft")
+
+
+def test_liked_answers_wait_for_a_curator(desk: Desk) -> None:
+    """Once each, none that anybody disliked; approved, they teach to find but no voice."""
+    agent = open_agent(load_settings(), desk.engine, desk.id, desk.embedder)
+    liked = agent.answer(Question("Can I return a sale item after three weeks?", user_id="U7"))
+    mixed = agent.answer(Question("How long are gift cards valid?"))
+    agent.close()
+    with desk.engine.begin() as connection:
+        rate(connection, liked.id, "U1", 1)
+        rate(connection, mixed.id, "U1", 1)
+        rate(connection, mixed.id, "U2", -1)
+        assert propose_liked(connection, desk.id, "U9") == 1
+        assert propose_liked(connection, desk.id, "U9") == 0
+
+    (waiting,) = list_transcripts(desk.engine, desk.id)
+    assert (waiting.answer_id, waiting.user_id, waiting.audience) == (liked.id, "U7", ())
+    with pytest.raises(DatasetError, match="No transcript is approved yet, and 1 wait"):
+        desk.build("pairs")
+
+    curate(desk.engine, desk.id)
+    with desk.engine.begin() as connection:
+        review_candidate(connection, desk.id, waiting.id, "approved", "U9")
+    assert len(desk.rows(desk.build("pairs"))) == 1
+    with pytest.raises(DatasetError, match="the words are the bot's own"):
+        desk.build("sft")

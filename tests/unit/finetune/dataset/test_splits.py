@@ -71,7 +71,7 @@ def test_nearly_the_same_texts_are_found() -> None:
     joined = {frozenset(pair) for pair in near(texts)}
 
     assert joined == {frozenset({0, other}) for other in (1, 2, 4)}
-    assert jaccard(shingles(texts[0]), shingles(texts[2])) == 13 / 17 >= ALIKE
+    assert jaccard(shingles(texts[0]), shingles(texts[2])) == 12 / 16 >= ALIKE
     assert list(like_any(["Hello, how are YOU?", "hm"], texts)) == [0]
 
 
