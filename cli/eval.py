@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.eval_compare import eval_compare
+from cli.eval_intents import eval_intents
 from cli.eval_style import eval_style
 from cli.runtime import Runtime, open_runtime
 from cli.show import print_json
@@ -54,6 +55,7 @@ def evaluate() -> None:
 
 evaluate.add_command(eval_style)
 evaluate.add_command(eval_compare)
+evaluate.add_command(eval_intents)
 
 path_argument = click.argument("path", type=click.Path(path_type=Path))
 limit_option = click.option("--limit", type=click.IntRange(1), help="Only the first questions.")

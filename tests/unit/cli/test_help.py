@@ -13,6 +13,7 @@ INNER = [
     "eval answers",
     "eval revisions",
     "eval corrections",
+    "eval intents",
     "eval style",
     "eval compare",
     "members set",
