@@ -26,6 +26,10 @@ class TrainingError(FootnoteError):
     """A model cannot be trained; the message is the run's reason, one sentence with the fix."""
 
 
+class GoesOnLaterError(FootnoteError):
+    """A run that only waits lets others have its worker; it is taken up again at once."""
+
+
 class RunCancelledError(FootnoteError):
     """Somebody asked to cancel the run that is being carried out."""
 
@@ -68,7 +72,7 @@ Check = Callable[
 Raises TrainingError with one sentence.
 """
 Train = Callable[[Engine, Run, Dataset, Sequence[DatasetRow], Path, Report], Made]
-"""Carries out a run in its folder; raises TrainingError, RunCancelledError."""
+"""Carries out a run in its folder; raises TrainingError, RunCancelledError, GoesOnLaterError."""
 
 
 def need_rows(rows: Sequence[DatasetRow]) -> int:

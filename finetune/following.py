@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from openai.types.fine_tuning import FineTuningJob, FineTuningJobEvent
 
-from finetune.backends import Report, TrainingError
+from finetune.backends import GoesOnLaterError, Report, TrainingError
 from finetune.provider import Provider, UnreachableError, expect, explained, short
+from store.runs import Run
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 PAGE = 100  # events of one request
@@ -34,41 +35,47 @@ class Pauses:
     """How long to wait between looks, in seconds: from `first`, half as long again, to `most`.
 
     `slice` is how often a cancellation is looked for meanwhile; `outage` for how long a service
-    that does not answer is asked again.
+    that does not answer is asked again. A `turn` is how long a job is followed before others that
+    wait for the same worker may go on.
     """
 
     first: float = 1.0
     most: float = 30.0
     slice: float = 2.0
     outage: float = 3_600.0
+    turn: float = 60.0
 
 
 @dataclass
 class Followed:
-    """How far a job came: its last state, step, and the last figures by our names."""
+    """How far a job came: step, and the last figures by our names; its state once it was seen."""
 
-    job: FineTuningJob
     step: int = 0
     total: int = 0
     figures: dict[str, float] = field(default_factory=dict)
+    job: FineTuningJob | None = None
 
 
-def follow(provider: Provider, job_id: str, report: Report, pauses: Pauses) -> Followed:
+def follow(
+    provider: Provider, run: Run, job_id: str, report: Report, pauses: Pauses
+) -> tuple[FineTuningJob, Followed]:
     """Return once the job has ended. What was told in an earlier attempt is kept once.
 
-    Raises RunCancelledError as the report does, and TrainingError where the service no longer
-    answers or the job went astray.
+    After a turn it goes on later: a service takes hours, in which others may train. Raises
+    GoesOnLaterError then, RunCancelledError as the report does, and TrainingError where the
+    service no longer answers or the job went astray.
     """
-    with explained(provider):
-        job = expect(provider.client.fine_tuning.jobs.retrieve(job_id), FineTuningJob, provider)
-    followed, seen = Followed(job), set[str]()
-    pause, away_since = pauses.first, None
+    followed = Followed(run.step, run.total, dict(run.remote.get("figures") or {}))
+    seen = {str(run.remote["last_event"])} if "last_event" in run.remote else set[str]()
+    pause, away_since, until = pauses.first, None, time.monotonic() + pauses.turn
     while True:
         report.step(followed.step, followed.total)
+        news: list[FineTuningJobEvent] = []
         try:
             with explained(provider):
                 # The state first: whatever happened before its end is among the events then.
-                followed.job = provider.client.fine_tuning.jobs.retrieve(job_id)
+                found = provider.client.fine_tuning.jobs.retrieve(job_id)
+                followed.job = expect(found, FineTuningJob, provider)
                 news = _news(provider, job_id, seen)
             away_since = None
         except UnreachableError:
@@ -78,11 +85,15 @@ def follow(provider: Provider, job_id: str, report: Report, pauses: Pauses) -> F
                 report.event(f"{provider.name} does not answer; it is asked again.")
             if now - away_since > pauses.outage:
                 raise
-            news = []
         for event in news:
             _take(event, followed, report)
-        if followed.job.status in ENDED and away_since is None:
-            return followed
+        if news:
+            report.remote(last_event=news[-1].id, figures=followed.figures)
+        if away_since is None:
+            if followed.job is not None and followed.job.status in ENDED:
+                return followed.job, followed
+            if time.monotonic() > until:
+                raise GoesOnLaterError(f"Run {run.id} goes on in another turn.")
         pause = pauses.first if news else min(pause * 1.5, pauses.most)
         _wait(pause, pauses, followed, report)
 

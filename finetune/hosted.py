@@ -136,8 +136,8 @@ def tune(
 ) -> Made:
     """Create the run's job unless there is one, follow it to its end, tidy up.
 
-    Raises TrainingError, RunCancelledError. A job that cannot be followed goes on there, with its
-    files: starting the same run again finds it.
+    Raises TrainingError, RunCancelledError, GoesOnLaterError. A job that cannot be followed goes
+    on there, with its files: starting the same run again finds it.
     """
     job_id = run.remote.get("job_id") or find_job(provider, run, run.remote.get("training_file"))
     if job_id is None:
@@ -153,7 +153,7 @@ def tune(
     report.remote(job_id=job_id)
     report.event(f"Job {job_id} at {provider.name}.", key=f"job {job_id}")
     try:
-        followed = follow(provider, job_id, report, pauses)
+        job, followed = follow(provider, run, job_id, report, pauses)
     except (RunCancelledError, AstrayError):
         stop(provider, job_id, report, pauses)
         tidy(provider, run, report)
@@ -164,10 +164,10 @@ def tune(
             " follows it and makes no second one."
         ) from error
     tidy(provider, run, report)
-    if followed.job.status != "succeeded" or followed.job.fine_tuned_model is None:
-        raise TrainingError(_why_failed(provider, followed.job))
-    keep_results(provider, followed.job, folder, report)
-    return _made(provider, run, followed)
+    if job.status != "succeeded" or job.fine_tuned_model is None:
+        raise TrainingError(_why_failed(provider, job))
+    keep_results(provider, job, folder, report)
+    return _made(provider, run, job, followed)
 
 
 def find_job(provider: Provider, run: Run, training_file: str | None) -> str | None:
@@ -305,8 +305,7 @@ def checkpoints(provider: Provider, job_id: str) -> list[dict[str, Any]]:
         return []
 
 
-def _made(provider: Provider, run: Run, followed: Followed) -> Made:
-    job = followed.job
+def _made(provider: Provider, run: Run, job: FineTuningJob, followed: Followed) -> Made:
     tokens = job.trained_tokens
     cost: dict[str, Any] = {} if tokens is None else {"tokens": tokens}
     price = run.recipe.get("price_per_million")

@@ -26,6 +26,7 @@ from core.settings import Settings
 from finetune.backends import (
     ADVISED_ROWS,
     Check,
+    GoesOnLaterError,
     Report,
     RunCancelledError,
     Train,
@@ -158,16 +159,19 @@ def carry_out(
     opened: OpenBackend = open_backend,
     told: Told | None = None,
 ) -> dict[str, Any] | None:
-    """Do the job of a run; None if another process has it or it is done.
+    """Do the job of a run; None if another process has it, it is done, or goes on in a turn.
 
     What goes wrong ends the run with the reason, and is raised.
     """
 
-    def work(job: Job, owner: str) -> dict[str, Any]:
+    def work(job: Job, owner: str) -> dict[str, Any] | None:
         run = find_run(engine, job.workspace_id, int(job.payload["run_id"]))
         if not run.ended:
             report = KeptReport(engine, run.id, job.id, owner, run.step, told)
-            _train(engine, config, run, report, opened)
+            try:
+                _train(engine, config, run, report, opened)
+            except GoesOnLaterError:
+                return None
         return _finished(engine, job.workspace_id, run.id)
 
     return run_leased(engine, job_id, work, "The training run", lease=lease)
@@ -235,7 +239,7 @@ def _train(
         )
         cost = {"seconds": round(time.time() - begun, 1), **made.cost}
         succeed_run(engine, run, artefact=made.artefact, result=made.result, cost=cost)
-    except LeaseLostError:
+    except (LeaseLostError, GoesOnLaterError):
         raise
     except RunCancelledError:
         cancel_run(engine, run.id)

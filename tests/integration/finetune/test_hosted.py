@@ -1,6 +1,7 @@
 """Tuning at a service with OpenAI's API, over real HTTP against a local one."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,14 @@ from finetune.hosted import RUN_KEY
 from store.model_registry import find_model
 from store.runs import request_cancel, run_events, run_points
 from tests.fakes.openai import FaultKind, OpenAIServer
-from tests.integration.finetune.tuning import BASE, Bench, KilledError, dpo_rows, sft_rows
+from tests.integration.finetune.tuning import (
+    BASE,
+    QUICK,
+    Bench,
+    KilledError,
+    dpo_rows,
+    sft_rows,
+)
 
 
 def messages(bench: Bench, run: Any) -> str:
@@ -186,6 +194,24 @@ def test_a_killed_process_is_followed_by_the_next(bench: Bench, server: OpenAISe
     assert len(run_points(bench.engine, run.id)) == 6
     told = [event.message for event in run_events(bench.engine, run.id)]
     assert sum("Files validated" in message for message in told) == 1
+
+
+def test_a_long_job_is_followed_in_turns(bench: Bench, server: OpenAIServer) -> None:
+    """Between two looks others may have the worker; figures and events are kept once."""
+    bench.pauses = replace(QUICK, turn=0.0)
+    run = bench.start()
+    turns = 0
+    while bench.work(run) is None and turns < 20:
+        turns += 1
+        assert not bench.find(run).ended
+
+    done = bench.find(run)
+    assert (done.state, turns) == ("succeeded", 4)
+    assert len(server.tuning.jobs) == 1
+    assert [point.step for point in run_points(bench.engine, run.id)] == [1, 2, 3, 4, 5, 6]
+    assert done.result["eval_loss"] == pytest.approx(2 / 6 + 0.2, abs=1e-3)
+    told = [event.message for event in run_events(bench.engine, run.id)]
+    assert len(told) == len(set(told))
 
 
 def test_a_killed_process_before_its_note_makes_no_second_job(

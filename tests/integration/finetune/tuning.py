@@ -92,6 +92,7 @@ class Bench:
     workspace_id: int
     retries: int = 3
     on_step: Callable[[], object] | None = None
+    pauses: Pauses = QUICK
     dies_noting: bool = False  # as if killed between a job's creation and its note here
 
     def dataset(self, rows: list[DatasetRow] | None = None, kind: Format = "sft") -> Dataset:
@@ -123,7 +124,7 @@ class Bench:
     ) -> Made:
         told = DyingReport(report) if self.dies_noting else report
         with open_provider(self.settings, retries=self.retries) as provider:
-            return hosted.tune(provider, run, dataset, rows, folder, told, QUICK)
+            return hosted.tune(provider, run, dataset, rows, folder, told, self.pauses)
 
     def start(
         self, dataset: Dataset | None = None, *, base: str | None = BASE, **recipe: Any
