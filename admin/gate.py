@@ -16,7 +16,9 @@ BODY_LIMIT = 1_048_576  # bytes of a request's body; a question is far smaller
 UPLOAD_LIMIT = 500 * 1_048_576  # bytes of the files of an upload
 UPLOAD_OVERHEAD = 1_048_576  # bytes of names and fields around them
 UPLOADS = "/api/documents"
-TOKEN_PATHS = (UPLOADS, "/api/jobs", "/api/sources")
+TRANSCRIPTS = "/api/transcripts"
+SENT_FILES = frozenset({UPLOADS, f"{TRANSCRIPTS}/import"})
+TOKEN_PATHS = (UPLOADS, "/api/jobs", "/api/sources", TRANSCRIPTS)
 LENGTH_DIGITS = 15  # of a Content-Length; more are no length of anything
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -117,7 +119,7 @@ class Gate:
 
         A chunked body has no length, whatever a header beside it says.
         """
-        upload = request.scope["path"] == UPLOADS and request.method == "POST"
+        upload = request.scope["path"] in SENT_FILES and request.method == "POST"
         length = request.headers.get("content-length")
         chunked = "transfer-encoding" in request.headers
         if chunked or length is None:

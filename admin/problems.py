@@ -11,10 +11,14 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from admin.templating import Templates
 from core.errors import FootnoteError, NotFoundError, ServiceUnavailableError, reference_id
 from core.logs import logger
+from finetune.import_rows import TranscriptFileError
+from finetune.labels import LabelError
+from finetune.review import EditError, QuarantinedError
 from ingestion.errors import DocumentError, PagePictureError, printable
 from ingestion.uploads import KeyReusedError, TooManyFilesError
 from store.history import DeletedError
 from store.publish import WatchedDocumentError
+from store.reviews import ChangedMeanwhileError, DecidedError, NotReadYetError
 from store.sources import SourceNameError
 
 API = "/api/"
@@ -54,6 +58,13 @@ STATUSES: tuple[tuple[type[FootnoteError], HTTPStatus], ...] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (PagePictureError, HTTPStatus.NOT_FOUND),
     (DocumentError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (LabelError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (EditError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (TranscriptFileError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ChangedMeanwhileError, HTTPStatus.CONFLICT),
+    (DecidedError, HTTPStatus.CONFLICT),
+    (NotReadYetError, HTTPStatus.CONFLICT),
+    (QuarantinedError, HTTPStatus.CONFLICT),
     (KeyReusedError, HTTPStatus.CONFLICT),
     (DeletedError, HTTPStatus.CONFLICT),
     (SourceNameError, HTTPStatus.CONFLICT),

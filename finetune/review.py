@@ -57,8 +57,8 @@ def approve(
     if kept.state == "quarantined" and not anyway:
         reasons = " ".join(finding.reason for finding in kept.findings)
         raise QuarantinedError(
-            f"Transcript {kept.id} is kept apart: {reasons} Approve it all the same with"
-            " --anyway, or reject it."
+            f"Transcript {kept.id} is kept apart: {reasons} Reject it, or approve it"
+            " all the same (--anyway; over HTTP anyway: true)."
         )
     with engine.begin() as connection:
         return review_candidate(

@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from admin.api import Workspace
 from admin.problems import ForbiddenError, UnknownTokenError
-from store.access import KNOWLEDGE_ADMIN
+from store.access import CURATOR, KNOWLEDGE_ADMIN
 from store.audit import record
 from store.tokens import Token, find_token
 
@@ -24,11 +24,20 @@ bearer = HTTPBearer(
 
 
 def knowledge_admin(workspace: Workspace) -> Caller:
-    """Return the dependency of every route of the API: the token of a knowledge admin.
+    """Return the dependency of what changes documents: the token of a knowledge admin.
 
     It raises UnknownTokenError for anybody else, ForbiddenError for a token without the role. A
     change that is refused for the role is kept in the audit log.
     """
+    return _bearer_of(workspace, KNOWLEDGE_ADMIN)
+
+
+def curator(workspace: Workspace) -> Caller:
+    """Return the same for what changes transcripts: a curator's token, or a knowledge admin's."""
+    return _bearer_of(workspace, CURATOR, KNOWLEDGE_ADMIN)
+
+
+def _bearer_of(workspace: Workspace, *roles: str) -> Caller:
 
     def caller(
         request: Request,
@@ -43,17 +52,17 @@ def knowledge_admin(workspace: Workspace) -> Caller:
             raise UnknownTokenError(
                 "This token is not known or was revoked; footnote tokens create makes another."
             )
-        if KNOWLEDGE_ADMIN not in token.roles:
-            _record_refusal(workspace, token, request)
+        if not set(roles) & set(token.roles):
+            _record_refusal(workspace, token, request, roles[0])
             raise ForbiddenError(
-                f"The token {token.name} may not do this; it needs the role {KNOWLEDGE_ADMIN}."
+                f"The token {token.name} may not do this; it needs the role {roles[0]}."
             )
         return token
 
     return caller
 
 
-def _record_refusal(workspace: Workspace, token: Token, request: Request) -> None:
+def _record_refusal(workspace: Workspace, token: Token, request: Request, role: str) -> None:
     if request.method in READING:
         return
     path = request.scope["path"]
@@ -66,5 +75,5 @@ def _record_refusal(workspace: Workspace, token: Token, request: Request) -> Non
             token.bearer,
             action,
             f"{request.method} {path}".replace("\x00", ""),
-            reason=f"no role {KNOWLEDGE_ADMIN}",
+            reason=f"no role {role}",
         )

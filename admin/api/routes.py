@@ -5,15 +5,15 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from admin.api import Workspace, documents, jobs, sources
-from admin.api.auth import knowledge_admin
+from admin.api import Workspace, documents, jobs, sources, transcripts
+from admin.api.auth import curator, knowledge_admin
 from admin.api.shapes import REFUSALS, UNUSABLE
 from admin.problems import API
 
 API_VERSION = "1"
 ABOUT = (
-    "Ask questions, add documents and follow what becomes of them. All but `/api/ask` and this"
-    ' schema need a token. Every refusal is `{"error": sentence}`.'
+    "Ask questions, add documents and follow what becomes of them, curate transcripts. All but"
+    ' `/api/ask` and this schema need a token. Every refusal is `{"error": sentence}`.'
 )
 
 
@@ -25,7 +25,13 @@ def router(workspace: Workspace) -> APIRouter:
     routes.include_router(jobs.router(workspace))
     if workspace.places is not None:
         routes.include_router(sources.router(workspace, workspace.places, caller))
-    return routes
+    curating = curator(workspace)
+    curated = APIRouter(dependencies=[Depends(curating)], responses={**REFUSALS, **UNUSABLE})
+    curated.include_router(transcripts.router(workspace, curating))
+    every = APIRouter()
+    every.include_router(routes)
+    every.include_router(curated)
+    return every
 
 
 def add_schema(app: FastAPI) -> None:
