@@ -10,7 +10,7 @@ from cli.runtime import actor, open_runtime
 from cli.show import print_json, printable
 from finetune.rules import FORMATS, Decision, check_rule, decisions, known_kind
 from store.model_registry import ModelKind
-from store.retraining import Rule, list_rules, rest_rule, set_rule
+from store.retraining import Rule, last_look, list_rules, rest_rule, set_rule
 from store.runs import Backend
 
 kind_argument = click.argument("kind", type=click.Choice(list(FORMATS)))
@@ -25,14 +25,22 @@ def schedule() -> None:
 @schedule.command("show")
 @json_option
 def show(as_json: bool) -> None:
-    """Show the rules, and those that are off."""
+    """Show the rules, those that are off too, and what came of them last."""
     with open_runtime() as runtime:
         rules = list_rules(runtime.engine, runtime.workspace_id)
+        look = last_look(runtime.engine, runtime.workspace_id)
     if as_json:
-        print_json({"rules": [rule_json(rule) for rule in rules]})
+        at = look[0].isoformat() if look else None
+        last = {"at": at, "rules": look[1] if look else []}
+        print_json({"rules": [rule_json(rule) for rule in rules], "last_look": last})
         return
+    came = {one["kind"]: one for one in look[1]} if look else {}
     for rule in rules:
         click.echo(printable(rule_line(rule)))
+        if look is not None and rule.kind in came:
+            click.echo(
+                printable(f"    looked at {look[0]:%Y-%m-%d %H:%M}: {came_of(came[rule.kind])}")
+            )
     if not rules:
         click.echo(UNTIL_THEN)
 
@@ -116,6 +124,13 @@ def _now(one: Decision) -> str:
     if one.due:
         return f"would build a dataset and start a {one.rule.backend} run now: {one.why}"
     return f"would start nothing now: {one.why}"
+
+
+def came_of(one: dict[str, Any]) -> str:
+    """Return what came of a rule when it was last looked at."""
+    if one["run"] is not None:
+        return f"run {one['run']} was started, since {one['why']}."
+    return str(one["told"] or f"nothing was started: {one['why']}.")
 
 
 def rule_line(rule: Rule) -> str:

@@ -194,6 +194,19 @@ def read_standing(engine: Engine, workspace_id: int, kind: ModelKind) -> Standin
     return Standing(**row._mapping)
 
 
+def last_look(engine: Engine, workspace_id: int) -> tuple[datetime, list[dict[str, Any]]] | None:
+    """Return when the rules were last looked at and what came of each; None before that."""
+    with engine.connect() as connection:
+        row = connection.execute(
+            text(
+                "SELECT updated_at, result FROM jobs WHERE workspace_id = :workspace_id"
+                " AND kind = :kind AND state = 'succeeded' ORDER BY id DESC LIMIT 1"
+            ),
+            {"workspace_id": workspace_id, "kind": CHECK_RETRAINING},
+        ).one_or_none()
+    return (row.updated_at, list(row.result["rules"])) if row else None
+
+
 def note_run(engine: Engine, workspace_id: int, kind: ModelKind, run_id: int) -> None:
     """Keep which run a rule started."""
     with engine.begin() as connection:

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from cli.finetune_schedule import came_of
 from core.settings import Settings
 from finetune.backends import TrainingError
 from finetune.rules import Acted, act, check_rule, decisions, known_kind, run_rules_job
 from store.audit import read_audit
 from store.datasets import Dataset, Format
 from store.model_registry import ModelKind, promote_model
-from store.retraining import list_rules, rest_rule, set_rule
+from store.retraining import last_look, list_rules, rest_rule, set_rule
 from store.runs import list_runs
 from store.schedules import list_schedules, tick
 from store.transcripts import Said, add_candidate
@@ -217,6 +218,11 @@ def test_a_set_rule_is_looked_at_daily_until_the_last_one_rests(bench: Bench) ->
             }
         ]
     }
+
+    look = last_look(bench.engine, bench.workspace_id)
+    assert look is not None
+    assert look[1] == result["rules"]
+    assert came_of(look[1][0]) == f"run {run.id} was started, since it was never trained."
 
     assert rest_rule(bench.engine, bench.workspace_id, "router", "U2")
     assert not rest_rule(bench.engine, bench.workspace_id, "router", "U2")
