@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.eval_compare import eval_compare
 from cli.eval_intents import eval_intents
+from cli.eval_redaction import eval_redaction
 from cli.eval_style import eval_style
 from cli.runtime import Runtime, open_runtime
 from cli.show import print_json
@@ -53,6 +54,7 @@ def evaluate() -> None:
     """Measure on a folder with docs/ and questions*.jsonl of your own."""
 
 
+evaluate.add_command(eval_redaction)
 evaluate.add_command(eval_style)
 evaluate.add_command(eval_compare)
 evaluate.add_command(eval_intents)
