@@ -27,10 +27,9 @@ def ran(found: Comparison) -> list[Arm]:
 def summary(found: Comparison) -> str:
     """Return in a sentence what was asked and in how many ways."""
     tried = ran(found)
-    return (
-        f"{found.questions} questions of {found.name}, each asked in {len(tried)}"
-        f" way{'' if len(tried) == 1 else 's'}: {', '.join(tried)}."
-    )
+    asked = f"{found.questions} question{'' if found.questions == 1 else 's'}"
+    ways = f"{len(tried)} way{'' if len(tried) == 1 else 's'}"
+    return f"{asked} of {found.name}, asked in {ways}: {', '.join(tried)}."
 
 
 def notes(found: Comparison) -> Iterator[str]:
