@@ -5,8 +5,6 @@ hash. Nothing enters a row that nobody approved: an answer of the bot counts onl
 approved transcript about it.
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,12 +16,11 @@ from sqlalchemy import Engine
 from core.settings import Settings
 from finetune.dataset.checks import left_unredacted, refuse, wrong_row
 from finetune.dataset.cited_rows import pair_rows, raft_rows
-from finetune.dataset.decontaminate import GateSet, known_rows
-from finetune.dataset.likeness import near
-from finetune.dataset.manifest import Made, Read, manifest_of
-from finetune.dataset.proposals import Problem, Proposal, Proposed, unusable
+from finetune.dataset.decontaminate import GateSet
+from finetune.dataset.manifest import Read, manifest_of
+from finetune.dataset.proposals import Proposal, Proposed, unusable
 from finetune.dataset.route_rows import route_rows
-from finetune.dataset.splits import Placed, divide
+from finetune.dataset.selection import select, when
 from finetune.dataset.voice_rows import preference_rows, voice_rows
 from finetune.dataset.wanted import DatasetError, Wanted
 from retrieval.embeddings import Embedders, open_embedder
@@ -143,12 +140,12 @@ def draft_dataset(
     rows = _sound(proposed.rows, {problem.transcript_id for problem in problems})
     places = conversations_of(engine, workspace_id, ids)
     conversations = {one.id: _conversation(one, places) for one in sound}
-    made = _divided(rows, conversations, wanted, gates, left_out, problems)
+    made = select(rows, conversations, wanted, gates, left_out, problems)
     if not made.rows:
         raise DatasetError(_nothing(engine, workspace_id, wanted, examples, left_out))
     counted = count_by_state(engine, workspace_id) if states is None else states
     read = Read(counted, len(examples), tuple(chosen))
-    return Draft(wanted.format, made.rows, manifest_of(made, read, wanted, gates))
+    return Draft(wanted.format, made.rows, manifest_of(made, read, wanted))
 
 
 def _chosen(
@@ -156,7 +153,7 @@ def _chosen(
 ) -> tuple[list[Transcript], Counter[str]]:
     """Return the approved transcripts that are wanted, oldest first, and why others are not."""
     chosen, left_out = [], Counter[str]()
-    for one in sorted(examples, key=lambda one: (_when(one), one.origin, one.origin_key)):
+    for one in sorted(examples, key=lambda one: (when(one), one.origin, one.origin_key)):
         if one.state != "approved":  # whatever the caller read
             left_out["it is not approved"] += 1
         elif one.quality is not None and one.quality < wanted.min_quality:
@@ -203,64 +200,12 @@ def _sound(rows: Sequence[Proposal], bad: set[int]) -> list[Proposal]:
     return [one for one in rows if one.example.id not in bad]
 
 
-def _divided(
-    rows: Sequence[Proposal],
-    conversations: dict[int, str],
-    wanted: Wanted,
-    gates: Sequence[GateSet],
-    left_out: Counter[str],
-    problems: Sequence[Problem],
-) -> Made:
-    """Take out what is there twice or known to a gate, and split the rest."""
-    once: dict[str, Proposal] = {}
-    for one in rows:
-        once.setdefault(_key(one.content), one)
-    twice = len(rows) - len(once)
-    kept = list(once.items())
-    known: dict[str, Counter[str]] = {}
-    for gate in gates:
-        said = [(conversations[one.example.id], one.said) for _, one in kept]
-        hits = known_rows(said, gate.texts)
-        known[gate.sha256] = Counter(hits.values())
-        kept = [pair for place, pair in enumerate(kept) if place not in hits]
-    placed = [Placed(conversations[one.example.id], _when(one.example), key) for key, one in kept]
-    alike = list(near(["\n".join(one.said) for _, one in kept]))
-    divided = divide(placed, alike, wanted.validation_share, wanted.seed)
-    ordered = sorted(
-        zip(divided.splits, placed, kept, strict=True),
-        key=lambda row: (row[0], row[1].at, row[1].key),
-    )
-    return Made(
-        rows=tuple(
-            DatasetRow(split, one.content, place.conversation, one.example.id or None)
-            for split, place, (_, one) in ordered
-        ),
-        proposals=tuple(one for _, _, (_, one) in ordered),
-        left_out=left_out,
-        problems=tuple(problems),
-        twice=twice,
-        known=known,
-        alike=len(alike),
-        groups=divided.groups,
-        largest=divided.largest,
-    )
-
-
 def _conversation(example: Transcript, places: dict[str, int]) -> str:
     """Name the conversation: that of its answer, where it is known, else the transcript's own."""
     place = places.get(example.answer_id or "")
     if place is not None:
         return f"conversation:{place}"
     return f"{example.origin}:{example.origin_key}"
-
-
-def _when(example: Transcript) -> datetime:
-    return example.happened_at or example.created_at
-
-
-def _key(content: dict[str, Any]) -> str:
-    written = json.dumps(content, sort_keys=True, ensure_ascii=False)
-    return hashlib.sha256(written.encode()).hexdigest()
 
 
 def _nothing(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,8 @@ class Read:
 class Made:
     """Rows in their order with what they were made of, and what became of the others.
 
-    `twice` counts rows that were there already, `known` those that a gate knows, by its hash and
-    how. `alike` counts joins of near-duplicates, `groups` what was split, `largest` in rows.
+    `twice` counts rows that were there already, `known` those that a gate's set knows, by how.
+    `alike` counts joins of near-duplicates, `groups` what was split, `largest` in rows.
     """
 
     rows: tuple[DatasetRow, ...]
@@ -41,15 +41,13 @@ class Made:
     left_out: Counter[str]
     problems: tuple[Problem, ...]
     twice: int
-    known: Mapping[str, Counter[str]]
+    known: tuple[tuple[GateSet, Counter[str]], ...]
     alike: int
     groups: int
     largest: int
 
 
-def manifest_of(
-    made: Made, read: Read, wanted: Wanted, gates: Sequence[GateSet]
-) -> dict[str, Any]:
+def manifest_of(made: Made, read: Read, wanted: Wanted) -> dict[str, Any]:
     """Return all that is told of a dataset, as JSON types and without words of rows."""
     used = {one.example.id: one.example for one in made.proposals}
     redactions: Counter[str] = Counter()
@@ -107,10 +105,10 @@ def manifest_of(
                 "set": gate.name,
                 "sha256": gate.sha256,
                 "texts": len(gate.texts),
-                "rows": sum(made.known[gate.sha256].values()),
-                "by": dict(sorted(made.known[gate.sha256].items())),
+                "rows": sum(by.values()),
+                "by": dict(sorted(by.items())),
             }
-            for gate in gates
+            for gate, by in made.known
         ],
         "tokens": {split: sum(map(_tokens, rows)) for split, rows in by_split.items()}
         | {"longest": max(map(_tokens, made.rows), default=0)},

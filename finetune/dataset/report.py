@@ -80,7 +80,7 @@ def sections(manifest: Mapping[str, Any]) -> Iterator[Section]:
             f" The newest validate{_since(manifest)}; seed {manifest['wanted']['seed']}."
         ),
     )
-    yield Section("Decontamination", tuple(_gates(manifest)), _without_gate(manifest))
+    yield Section("Decontamination", tuple(_gates(manifest)), _looked_for(manifest))
     problems = manifest["problems"]
     if problems["all"]:
         yield Section("Problems", (), f"{problems['all']:,} were left out.",
@@ -185,10 +185,13 @@ def _gates(manifest: Mapping[str, Any]) -> Iterator[Entry]:
             yield Entry(f"{gate['set']}: by {how}", f"{count:,}")
 
 
-def _without_gate(manifest: Mapping[str, Any]) -> str:
-    if manifest["decontaminated"]:
-        return f"Looked for: {manifest['rules']['decontamination']}, whole messages, likeness."
-    return "No gate's set was given with --gate-set, so none was kept apart."
+def _looked_for(manifest: Mapping[str, Any]) -> str:
+    if not manifest["decontaminated"]:
+        return "No row validates and no set was given with --gate-set: none was kept apart."
+    return (
+        f"Taken out of training is what shares {manifest['rules']['decontamination']}, holds a"
+        " whole message of these sets, or is nearly the same."
+    )
 
 
 def _since(manifest: Mapping[str, Any]) -> str:

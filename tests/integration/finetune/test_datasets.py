@@ -159,8 +159,26 @@ def test_rows_that_the_gate_asks_about_are_left_out(team: Team, tmp_path: Path) 
     dataset = team.build(gates=[load_gate_set(tmp_path / "questions.jsonl")])
 
     assert [row.transcript_id for row in team.rows(dataset)] == [kept.id]
-    (told,) = dataset.manifest["decontaminated"]
+    told = dataset.manifest["decontaminated"][0]
     assert (told["set"], told["rows"]) == ("questions.jsonl", 1)
+
+
+def test_training_holds_nothing_that_validation_asks(team: Team) -> None:
+    """The gate measures on a dataset's own validation rows, so they count as a gate's set."""
+    shared = "the big grey printer in the hall beside the old lift"
+    for number in range(8):
+        team.approve(f"t{number}", said(*_talk(number)), day=number)
+    old = team.approve("old", said(f"Who moved {shared}?", "Nobody told us, sorry!"), day=1)
+    team.approve("new", said(f"Hi! Somebody kicked {shared}, poor thing.", "Ouch!"), day=20)
+
+    dataset = team.build(validation_share=0.1)
+
+    assert [row.conversation for row in team.rows(dataset) if row.split == "validation"] == [
+        "import:new"
+    ]
+    assert old.id not in {row.transcript_id for row in team.rows(dataset)}
+    (told,) = dataset.manifest["decontaminated"]
+    assert (told["set"], told["by"]) == ("its own validation rows", {"run": 1})
 
 
 def test_another_workspace_s_examples_are_its_own(team: Team) -> None:

@@ -40,7 +40,13 @@ def row(content: dict[str, Any], split: Split = "train", number: int = 1) -> Dat
 
 def kept(chosen: Format, rows: list[DatasetRow], **told: Any) -> Dataset:
     """A dataset of rows as it is kept."""
-    values: dict[str, Any] = {"id": 3, "workspace_id": 1, "name": "voice", "format": chosen, "manifest": {}}
+    values: dict[str, Any] = {
+        "id": 3,
+        "workspace_id": 1,
+        "name": "voice",
+        "format": chosen,
+        "manifest": {},
+    }
     values |= {"created_by": "U1", "withdrawn_at": None, "created_at": NOON}
     return Dataset(**(values | {"sha256": dataset_sha256(chosen, rows)} | told))
 
@@ -62,8 +68,8 @@ def manifest(rows: list[DatasetRow]) -> dict[str, Any]:
         )
         for place, one in enumerate(rows, start=1)
     )
-    made = Made(tuple(rows), proposals, Counter({"too dear": 4}), (), 2, {}, 1, 2, 1)
-    return manifest_of(made, Read({"approved": 9, "quarantined": 5}, 9, ()), Wanted("sft"), ())
+    made = Made(tuple(rows), proposals, Counter({"too dear": 4}), (), 2, (), 1, 2, 1)
+    return manifest_of(made, Read({"approved": 9, "quarantined": 5}, 9, ()), Wanted("sft"))
 
 
 def test_a_manifest_counts_rows_and_what_was_left_out() -> None:
