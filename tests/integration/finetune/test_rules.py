@@ -1,6 +1,8 @@
 """Rules of retraining on a real database: looked at, due, carried out, and never twice."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,15 +10,21 @@ from sqlalchemy import Engine, text
 
 from cli.finetune_schedule import came_of
 from core.settings import Settings
-from finetune.backends import TrainingError
+from finetune.backends import Made, Report, TrainingError
+from finetune.dataset.build import build_dataset
+from finetune.router_head import check as check_router
+from finetune.router_head import train_with
 from finetune.rules import Acted, act, check_rule, decisions, known_kind, run_rules_job
+from finetune.runs import OpenedBackend, carry_out
+from retrieval.embeddings import Embedder
 from store.audit import read_audit
-from store.datasets import Dataset, Format
-from store.model_registry import ModelKind, promote_model
+from store.datasets import Dataset, DatasetRow, Format
+from store.model_registry import ModelKind, find_model, promote_model
 from store.retraining import last_look, list_rules, rest_rule, set_rule
-from store.runs import list_runs
+from store.runs import Run, find_run, list_runs
 from store.schedules import list_schedules, tick
 from store.transcripts import Said, add_candidate
+from tests.integration.finetune.approved import approve, said
 from tests.integration.finetune.test_runs import Scripted, begun, made, worked
 from tests.integration.finetune.tuning import Bench, sft_rows
 
@@ -57,7 +65,7 @@ def why(bench: Bench, days: int = 0) -> tuple[bool, str]:
     return one.due, one.why
 
 
-def approve(bench: Bench, number: int) -> None:
+def approve_one(bench: Bench, number: int) -> None:
     """Have a transcript approved now."""
     with bench.engine.begin() as connection:
         add_candidate(
@@ -119,15 +127,15 @@ def test_a_rule_by_examples_counts_those_since_the_latest_dataset(bench: Bench) 
     """Approved transcripts count until a run has learned from a dataset that is younger."""
     scripted = Scripted(made)
     rule(bench, new_examples=2)
-    approve(bench, 1)
+    approve_one(bench, 1)
     assert why(bench) == (False, "1 of 2 new approved examples")
-    approve(bench, 2)
+    approve_one(bench, 2)
     assert why(bench)[0]
     (first,) = acted(bench, scripted)
     assert first.run_id is not None
     worked(bench, scripted, list_runs(bench.engine, bench.workspace_id)[0])
     assert why(bench) == (False, "0 of 2 new approved examples")
-    approve(bench, 3)
+    approve_one(bench, 3)
     assert why(bench) == (False, "1 of 2 new approved examples")
 
 
@@ -240,3 +248,49 @@ def test_a_rule_that_could_do_nothing_is_refused() -> None:
         check_rule("style", "hosted", limits=(None, None, None))
     with pytest.raises(TrainingError, match="There are no rules for ranker"):
         known_kind("ranker")
+
+
+ROUTES = {
+    "policy": "How many days do I have to return {}?",
+    "small_talk": "Thanks so much, {} made my day!",
+    "human": "Can I talk to a real person about {}?",
+}
+THINGS = "lamps shoes boots gifts sofas shirts phones books cameras tickets chairs kettles".split()
+
+
+def test_a_rule_makes_a_router_of_what_was_approved(bench: Bench, embedder: Embedder) -> None:
+    """From approved, labelled transcripts to a candidate: nothing in between is scripted."""
+
+    def train(
+        _engine: Engine,
+        run: Run,
+        _dataset: Dataset,
+        rows: Sequence[DatasetRow],
+        folder: Path,
+        report: Report,
+    ) -> Made:
+        return train_with(embedder, run.recipe, rows, folder, report)
+
+    def opened(_named: str) -> OpenedBackend:
+        return OpenedBackend(check_router, train)
+
+    rule(bench, new_examples=30)
+    for day, (route, words) in enumerate(ROUTES.items()):
+        for thing in THINGS:
+            exchange = said(words.format(thing), "Let me look that up for you.")
+            labels = {"route": route}
+            key = f"{route} {thing}"
+            approve(bench.engine, bench.workspace_id, key, exchange, day=day, labels=labels)
+
+    (one,) = act(bench.engine, bench.settings, bench.workspace_id, build_dataset, opened=opened)
+    assert one.told is None
+    assert one.run_id is not None
+    run = find_run(bench.engine, bench.workspace_id, one.run_id)
+    assert run.job_id is not None
+    outcome = carry_out(bench.engine, bench.settings, run.job_id, opened=opened)
+
+    assert outcome is not None
+    assert outcome["state"] == "succeeded"
+    model = find_model(bench.engine, bench.workspace_id, outcome["model_id"])
+    assert (model.kind, model.state, model.backend) == ("router", "candidate", "router")
+    assert why(bench) == (False, "0 of 30 new approved examples")
