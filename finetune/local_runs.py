@@ -212,7 +212,7 @@ def train_in(
             )
         need_room(folder.parent, base, recipe)
         needed = need_memory(base, recipe, device, dataset.format == PREFERENCES)
-        _prepare(folder, run, dataset, base, recipe, device, needed)
+        prepare(folder, run.id, dataset, base, recipe, device, needed)
         write_rows(folder, rows)
         process = start_process(command(device.cards, str(folder)), folder)
         try:
@@ -223,9 +223,9 @@ def train_in(
     return Made(done["artefact"], done["result"], done["cost"])
 
 
-def _prepare(
+def prepare(
     folder: Path,
-    run: Run,
+    run_id: int,
     dataset: Dataset,
     base: Base,
     recipe: LocalRecipe,
@@ -236,7 +236,7 @@ def _prepare(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / PROGRESS).unlink(missing_ok=True)
     told = {
-        "run": run.id,
+        "run": run_id,
         "format": dataset.format,
         "dataset_sha256": dataset.sha256,
         "base": base.hub_id or str(base.folder),

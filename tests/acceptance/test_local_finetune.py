@@ -6,6 +6,7 @@ and nothing about how well it speaks.
 
 import importlib.util
 import json
+import math
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,14 @@ from sqlalchemy import Engine
 
 from core.settings import ROOT, Settings, load_settings
 from finetune.backends import TrainingError
+from finetune.bases import find_base, read_header
+from finetune.gpu_memory import Device
+from finetune.local_process import child_environment
+from finetune.local_recipe import read_recipe
+from finetune.local_rows import write_rows
+from finetune.local_runs import complete, need_memory, prepare
 from finetune.runs import carry_out, run_folder, start
-from store.datasets import DatasetRow, save_dataset
+from store.datasets import Dataset, DatasetRow, Format, save_dataset
 from store.jobs import sweep
 from store.model_registry import (
     Model,
@@ -62,6 +70,18 @@ from store.engine import connect
 engine = connect(settings().database_url.get_secret_value())
 carry_out(engine, settings(), int(sys.argv[1]), lease=float(sys.argv[2]))
 """
+
+
+SEVERAL = """
+import sys
+from pathlib import Path
+from finetune.local.progress import Progress
+from finetune.local.train import carry_out, read_job
+for folder in map(Path, sys.argv[1:]):
+    progress = Progress(folder)
+    progress.tell("done", **carry_out(read_job(folder), progress))
+"""
+"""Carries out several runs in one process: most of a short run's time goes to its imports."""
 
 
 @dataclass(frozen=True)
@@ -277,6 +297,57 @@ def test_a_loss_that_is_no_number_stops_a_run(trainer: Trainer, tmp_path: Path) 
     assert not any(
         one.run_id == run.id for one in list_models(trainer.engine, trainer.workspace_id)
     )
+
+
+def test_preferences_packed_rows_and_all_weights_are_trained(
+    trainer: Trainer, tmp_path: Path
+) -> None:
+    """DPO begins at the loss of a coin, packing makes blocks, and `full` leaves no adapter."""
+    base = find_base(str(trainer.base))
+    variants: dict[str, tuple[Format, dict[str, Any]]] = {
+        "dpo": ("dpo", {}),
+        "packed": ("sft", {"packing": True, "max_length": 256}),
+        "full": ("sft", {"method": "full", "bf16": True, "learning_rate": 0.001}),
+    }
+    for name, (chosen, given) in variants.items():
+        rows = [_pair(number) if chosen == "dpo" else _row(number) for number in range(70)]
+        dataset = Dataset(1, 1, "x", chosen, "0" * 64, {}, "test", None, datetime.now(UTC))
+        recipe, _ = complete(read_recipe({**SHORT, **given}), base, dataset, rows)
+        here = Device(0, 2**40, "here")
+        needed = need_memory(base, recipe, here, chosen == "dpo")
+        prepare(tmp_path / name, 1, dataset, base, recipe, here, needed)
+        write_rows(tmp_path / name, rows)
+    subprocess.run(
+        [sys.executable, "-P", "-c", SEVERAL, *(str(tmp_path / name) for name in variants)],
+        stdin=subprocess.DEVNULL,
+        env=child_environment(),
+        check=True,
+    )
+    told = {name: _progress(tmp_path / name) for name in variants}
+    for lines in told.values():
+        steps = [(one["step"], one["figures"]) for one in lines if one["kind"] == "step"]
+        assert [step for step, figures in steps if "loss" in figures] == [1, 2, 3, 4, 5, 6]
+        losses = [figures["eval_loss"] for _, figures in steps if "eval_loss" in figures]
+        assert losses[-1] < losses[0]
+    first = next(one["figures"]["loss"] for one in told["dpo"] if one["kind"] == "step")
+    assert first == pytest.approx(math.log(2), abs=0.01)
+    assert any("blocks" in one.get("message", "") for one in told["packed"])
+    assert told["packed"][-1]["result"]["merged_equals_adapter"] == "3/3"
+    assert not (tmp_path / "full" / "adapter").exists()
+    before = read_header(trainer.base / "model.safetensors")
+    assert read_header(tmp_path / "full" / "merged" / "model.safetensors") == before
+
+
+def _pair(number: int) -> DatasetRow:
+    row = _row(number)
+    *prompt, said = row.content["messages"]
+    pair = {"prompt": prompt, "chosen": said["content"], "rejected": "No.", "task": "style"}
+    return DatasetRow(row.split, pair, row.conversation)
+
+
+def _progress(folder: Path) -> list[dict[str, Any]]:
+    lines = (folder / "progress.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def test_a_pruned_form_is_a_candidate_of_its_own(
