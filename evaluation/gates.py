@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from core.errors import FootnoteError
 from core.logs import logger
 from core.settings import Settings
+from evaluation.adapter_gate import measure_adapter
 from evaluation.asking import Progress
 from evaluation.canary import STEPS
 from evaluation.gate import Decision, GateError
@@ -36,6 +37,7 @@ ACTOR = "gate"  # as the audit log names who did it
 FORMATS: dict[ModelKind, tuple[Format, ...]] = {
     "style": ("sft", "dpo"),
     "router": ("routes",),
+    "query_adapter": ("pairs",),
 }
 """What a kind of model is measured on: the validation rows of datasets of these formats."""
 
@@ -80,6 +82,8 @@ def measure(
         return measure_style(engine, settings, embedder, model, incumbent, rows, progress)
     if model.kind == "router":
         return measure_router(embedder, model, incumbent, rows)
+    if model.kind == "query_adapter":
+        return measure_adapter(embedder, model, incumbent, rows)
     raise GateError(f"There is no gate for models of the kind {model.kind}.")
 
 

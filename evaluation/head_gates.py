@@ -5,6 +5,7 @@ from pathlib import Path
 
 from evaluation.gate import Decision, Figure, GateError, decide
 from graph.mood import mood
+from graph.router import PERSON as PERSON_ASKED
 from graph.router import Router
 from retrieval.artefacts import ArtefactError
 from retrieval.embeddings import Embedder
@@ -98,5 +99,7 @@ def _judged(
     otherwise: str,
 ) -> str:
     """Return what a head says where it is sure enough, and else the rules, as in use."""
+    if part == ROUTE and PERSON_ASKED.search(text):
+        return otherwise
     said = head.judge(part, embedder, text, history)
     return said.label if said.probability >= said.threshold else otherwise
