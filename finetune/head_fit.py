@@ -18,7 +18,7 @@ from retrieval.embeddings import Vectors
 from retrieval.router_head import NOWHERE, Features, Floats, Part, grams, signs, softmax
 
 PSEUDO_LABELS = 20  # labels from which leaving out each teaches what is foreign
-FOREIGN_SHARE = 0.2  # of messages that are taken to be foreign when rows do not say it
+FOREIGN_SHARE = 0.1  # of messages that are taken to be foreign, whatever the rows hold of them
 FEWEST_FOREIGN = 20  # rows that belong nowhere, from which they alone teach it
 LEAST_SEEN = 2  # rows that hold a word that is kept
 NEWTON_STEPS = 50

@@ -30,6 +30,7 @@ from graph.trace import make_trace
 from graph.verify import verify
 from graph.voice import Voices
 from retrieval.embeddings import Embedder, Embedders
+from retrieval.query_adapter import CurrentAdapters
 from retrieval.retriever import Retriever
 from store.answers import Answer, Outcome, find_answer, new_answer_id
 from store.conversations import (
@@ -230,7 +231,11 @@ def open_agent(
             engine=engine,
             workspace_id=workspace_id,
             retriever=Retriever(
-                engine, workspace_id, embedder, Embedders(settings, embedder).named
+                engine,
+                workspace_id,
+                embedder,
+                Embedders(settings, embedder).named,
+                CurrentAdapters(in_use),
             ),
             router=(router or Router(embedder)).with_heads(CurrentHeads(in_use, embedder)),
             model=open_model(settings),

@@ -39,8 +39,13 @@ def retrieve(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:
         question.access,
         state["as_of"],
         limit=PASSAGES,
+        conversation=question.conversation,
     )
-    return {"retrieval": retrieval}
+    adapted = retrieval.adapted
+    if adapted is None or adapted.note is not None:
+        return {"retrieval": retrieval}
+    models = {**state.get("models", {}), "query_adapter": adapted.model_id}
+    return {"retrieval": retrieval, "models": models}
 
 
 def weigh(state: State, runtime: Runtime[Tools]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graph.state import State
+from retrieval.query_adapter import Adapted
 
 
 def make_trace(state: State) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def make_trace(state: State) -> dict[str, Any]:
         "claims_verified": len(state.get("claims", ())),
         "dropped": list(state.get("dropped", ())),
         "expanded": [added.to_json() for added in (retrieval.expanded if retrieval else ())],
+        "adapter": _adapter(retrieval.adapted) if retrieval and retrieval.adapted else None,
         "candidates": [
             {
                 "document": passage.candidate.document_key,
@@ -45,6 +47,11 @@ def make_trace(state: State) -> dict[str, Any]:
             name: round(seconds * 1000, 2) for name, seconds in state["timings"].items()
         },
     }
+
+
+def _adapter(adapted: Adapted) -> dict[str, str | None]:
+    """Return which trained adapter turned the question, or why it did not."""
+    return {"model": adapted.name, "note": adapted.note}
 
 
 def _tokens(*used: Mapping[str, int]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from core.errors import ConfigurationError
 from retrieval.embeddings import Embedder, Named, Vectors
 from retrieval.glossary import Added, CurrentGlossary
 from retrieval.lexical import question_terms
+from retrieval.query_adapter import Adapted, CurrentAdapters
 from retrieval.ranking import Passage, rank, with_sentences
 from retrieval.sentences import split
 from store.access import Access
@@ -68,12 +69,14 @@ class Retrieval:
     """What was found for a question: passages best first, and the sentences of the best ones.
 
     `expanded` is what the glossary added to the question; it changes the search alone.
+    `adapted` names the query adapter that is in use, None for none.
     """
 
     passages: tuple[Passage, ...]
     sentences: tuple[Sentence, ...]
     background: Background = Background()
     expanded: tuple[Added, ...] = ()
+    adapted: Adapted | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -85,13 +88,22 @@ class Retriever:
     """Searches one workspace, whose embedding model may change while it is asked."""
 
     def __init__(
-        self, engine: Engine, workspace_id: int, embedder: Embedder, named: Named | None = None
+        self,
+        engine: Engine,
+        workspace_id: int,
+        embedder: Embedder,
+        named: Named | None = None,
+        adapters: CurrentAdapters | None = None,
     ) -> None:
-        """Search with `embedder`, or with what `named` opens for the workspace's own model."""
+        """Search with `embedder`, or with what `named` opens for the workspace's own model.
+
+        `adapters` knows the trained adapter that is in use, if any.
+        """
         self._engine = engine
         self._workspace_id = workspace_id
         self._embedder = embedder
         self._named = named
+        self._adapters = adapters
         self._glossary = CurrentGlossary(engine, workspace_id)
         self._sentence_vectors: dict[tuple[str, str], NDArray[np.float32]] = {}  # oldest first
         self._lock = Lock()
@@ -104,19 +116,21 @@ class Retriever:
         as_of: datetime,
         *,
         limit: int = 10,
+        conversation: str | None = None,
     ) -> Retrieval:
         """Return the best `limit` passages for the question; `earlier` turns oldest first.
 
-        Raises ConfigurationError if the workspace is embedded with a model that is not had here.
+        `conversation` is the key by which a trained adapter on trial is chosen. Raises
+        ConfigurationError if the workspace is embedded with a model that is not had here.
         """
         space = active_space(self._engine, self._workspace_id)
         if space is None:
             return Retrieval((), ())
         try:
-            return self._search(space, question, earlier, access, as_of, limit)
+            return self._search(space, question, earlier, access, as_of, limit, conversation)
         except SpaceGoneError:  # another took its place between the two statements
             now_active = active_space(self._engine, self._workspace_id) or space
-            return self._search(now_active, question, earlier, access, as_of, limit)
+            return self._search(now_active, question, earlier, access, as_of, limit, conversation)
 
     def _search(
         self,
@@ -126,18 +140,22 @@ class Retriever:
         access: Access,
         as_of: datetime,
         limit: int,
+        conversation: str | None,
     ) -> Retrieval:
         embedder = self._embedder_of(space)
         wanted = self._glossary.now().expand(question, earlier)
         spoken = [wanted.question, *reversed(wanted.earlier[-HISTORY_TURNS:])]
         asked, in_conversation = embedder.embed([wanted.question, "\n".join(spoken)])
+        sought, adapted = in_conversation, None
+        if self._adapters is not None:
+            sought, adapted = self._adapters.turn(in_conversation, embedder, conversation)
         candidates = search(
             self._engine,
             self._workspace_id,
             space,
             access,
             as_of,
-            in_conversation,
+            sought,
             wanted.joined(question_terms(question, earlier)),
         )
         passages = rank(candidates)
@@ -146,6 +164,7 @@ class Retriever:
             _ranked(passages, sentences, limit),
             background=Background.of(candidates),
             expanded=wanted.added,
+            adapted=adapted,
         )
 
     def _embedder_of(self, space: EmbeddingSpace) -> Embedder:

@@ -208,7 +208,7 @@ def test_a_head_that_is_gone_is_told_in_the_trace(
     assert (said.route, decided_by(said)) == ("small_talk", "phrases")
     assert "gone: not used, its folder" in said.trace["router"]["note"]
     agent.answer(Question("Thanks!"))
-    assert capsys.readouterr().out.count("router head not used") == 1
+    assert capsys.readouterr().out.count("model not used") == 1
 
 
 def test_a_trained_judge_hears_how_an_asker_sounds(
