@@ -202,6 +202,7 @@ def follow(runtime: Runtime, run: Run, *, here: bool, quiet: bool) -> Run:
             job = find_job(runtime.engine, run.job_id) if run.job_id else None
             waits = job is not None and job.state == "queued"
             if here and waits and job is not None and time.monotonic() > alone_after:
+                shown.update(line, description=printable(f"{run.name} · running here"))
                 try:
                     carry_out(
                         runtime.engine,

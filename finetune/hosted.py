@@ -5,6 +5,7 @@ happens, it carries the run's key in its metadata, and whoever finds a run witho
 for such a job before creating one; the call that creates is not repeated by itself.
 """
 
+import base64
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -284,8 +285,16 @@ def keep_results(provider: Provider, job: FineTuningJob, folder: Path, report: R
     for number, file_id in enumerate(job.result_files or (), 1):
         with suppress(OpenAIError):
             content = provider.client.files.content(file_id).content
-            (folder / f"result-{number}.csv").write_bytes(content)
+            (folder / f"result-{number}.csv").write_bytes(_table(content))
             report.event(f"Its figures are in {folder / f'result-{number}.csv'}.")
+
+
+def _table(content: bytes) -> bytes:
+    """Return a table of figures as it is; OpenAI sends it in base64, others do not."""
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError:
+        return content
 
 
 def checkpoints(provider: Provider, job_id: str) -> list[dict[str, Any]]:

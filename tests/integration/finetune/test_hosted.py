@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from finetune.backends import TrainingError
 from finetune.hosted import RUN_KEY
+from finetune.runs import run_folder
 from store.model_registry import find_model
 from store.runs import request_cancel, run_events, run_points
 from tests.fakes.openai import FaultKind, OpenAIServer
@@ -53,6 +54,8 @@ def test_a_run_becomes_a_candidate(bench: Bench, server: OpenAIServer) -> None:
     assert len(done.result["checkpoints"]) == 2
     assert (server.tuning.files, len(server.tuning.deleted)) == ({}, 2)
     assert messages(bench, run).count("successfully completed") == 1
+    table = run_folder(bench.settings, run.id) / "result-1.csv"
+    assert table.read_text("utf-8") == "step,train_loss\n1,2.0\n"
 
 
 def test_the_files_hold_the_rows_and_nothing_else(bench: Bench, server: OpenAIServer) -> None:
