@@ -137,7 +137,7 @@ def parse_recipe(given: tuple[str, ...]) -> dict[str, Any]:
         if name in recipe:
             raise click.BadParameter(f"{name} is given twice", param_hint="--recipe")
         try:
-            recipe[name] = json.loads(written)
+            recipe[name] = json.loads(written, parse_constant=str)  # no number is infinite
         except ValueError:
             recipe[name] = written
     return recipe

@@ -6,7 +6,6 @@ for such a job before creating one; the call that creates is not repeated by its
 """
 
 import base64
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from sqlalchemy import Engine
 from core.settings import Settings, settings
 from finetune.backends import Made, Report, RunCancelledError, TrainingError, need_rows
 from finetune.following import ENDED, AstrayError, Followed, Pauses, follow
+from finetune.hosted_recipe import options
 from finetune.provider import (
     UPLOAD_TIMEOUT,
     Provider,
@@ -37,18 +37,6 @@ from finetune.upload import check_rows, jsonl, method_of
 from store.datasets import Dataset, DatasetRow, Split
 from store.runs import Run
 
-DEFAULTS: dict[str, Any] = {
-    "epochs": "auto",
-    "batch_size": "auto",
-    "learning_rate_multiplier": "auto",
-    "seed": 0,
-    "suffix": "footnote",
-    "context": 65_536,  # tokens of a row, as OpenAI's models take them for training
-    "keep_files": False,
-    "price_per_million": None,  # of trained tokens, in whatever currency somebody pays
-}
-OPTIONS = frozenset({*DEFAULTS, "beta"})
-SUFFIX = re.compile(r"[A-Za-z0-9_-]{1,64}")
 RUN_KEY, WORKSPACE_KEY = "footnote_run", "footnote_workspace"  # of a job's metadata
 LOOKED_THROUGH = 500  # of the latest jobs, for one that was made before a crash
 FILES_LOOKED_THROUGH = 1_000
@@ -78,6 +66,11 @@ def check(
     """Return the whole recipe once rows, options and the service's door were looked at."""
     method = method_of(dataset.format)
     whole = options(recipe) | {"method": method}
+    if recipe.get("method", method) != method:
+        raise TrainingError(
+            f"Dataset {dataset.id} is of the format {dataset.format}, which is learned from by the"
+            f" method {method}; leave method out, or build a dataset of another format."
+        )
     if method == "dpo":
         whole.setdefault("beta", "auto")
     elif "beta" in recipe:
@@ -90,26 +83,6 @@ def check(
         )
     with open_provider(config) as provider:
         probe(provider)
-    return whole
-
-
-def options(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recipe with the defaults filled in; raises TrainingError for what cannot be."""
-    unknown = sorted(set(recipe) - OPTIONS - {"method"})
-    if unknown:
-        raise TrainingError(
-            f"The hosted backend knows no {unknown[0]}; it knows {', '.join(sorted(OPTIONS))}."
-        )
-    whole = DEFAULTS | dict(recipe)
-    for name in ("epochs", "batch_size"):
-        _need(whole, name, "auto or a whole number above 0", _is_count)
-    for name in ("learning_rate_multiplier", "beta"):
-        _need(whole, name, "auto or a number above 0", _is_positive)
-    _need(whole, "seed", "a whole number", lambda value: type(value) is int)
-    _need(whole, "context", "a whole number above 0", lambda v: type(v) is int and v > 0)
-    _need(whole, "keep_files", "true or false", lambda value: isinstance(value, bool))
-    _need(whole, "price_per_million", "a number above 0", lambda v: v is None or _is_price(v))
-    _need(whole, "suffix", "1 to 64 letters, digits, - or _", _is_suffix)
     return whole
 
 
@@ -369,24 +342,3 @@ def _upload(provider: Provider, name: str, content: bytes) -> str:
 
 def _is(file: FileObject, names: set[str]) -> bool:
     return file.filename in names
-
-
-def _need(whole: Mapping[str, Any], name: str, what: str, fits: Any) -> None:
-    if name in whole and not fits(whole[name]):
-        raise TrainingError(f"{name} must be {what}, not {whole[name]!r}.")
-
-
-def _is_count(value: object) -> bool:
-    return value == "auto" or (type(value) is int and value > 0)
-
-
-def _is_positive(value: object) -> bool:
-    return value == "auto" or _is_price(value)
-
-
-def _is_price(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
-
-
-def _is_suffix(value: object) -> bool:
-    return isinstance(value, str) and SUFFIX.fullmatch(value) is not None

@@ -282,6 +282,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"rounds": 3}, "knows no rounds"),
     ({"epochs": 0}, "epochs must be auto or a whole number above 0, not 0"),
     ({"suffix": "x" * 65}, "suffix must be 1 to 64"),
+    ({"method": "dpo"}, "learned from by the method supervised"),
     ({"beta": 0.1}, "beta is for datasets of the format dpo"),
     ({"price_per_million": "auto"}, "price_per_million must be a number"),
     ({"context": 5}, "Row 1 of the train split has about"),

@@ -172,14 +172,14 @@ def test_costs_name_only_what_is_known() -> None:
 
 def test_a_recipe_is_read_by_the_kind_of_its_values() -> None:
     """Numbers, truth and nothing are such; whatever else is a word."""
-    given = ("epochs=3", "learning_rate=2e-4", "packing=true", "seed=null", "base=a=b", "x=auto")
+    given = ("epochs=3", "learning_rate=2e-4", "packing=true", "seed=null", "base=a=b", "x=NaN")
     assert parse_recipe(given) == {
         "epochs": 3,
         "learning_rate": 2e-4,
         "packing": True,
         "seed": None,
         "base": "a=b",
-        "x": "auto",
+        "x": "NaN",
     }
 
 
