@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from cli.show import print_json
 from evaluation.said import read_said
-from evaluation.separation import Separation, separate
+from evaluation.separation import GATES, Separation, separate
 
 
 @click.command("style")
@@ -44,3 +44,5 @@ def lines(found: Separation) -> Iterator[str]:
         yield f"too few wordings that were never learned from ({fresh}) for a figure of their own"
     else:
         yield f"judge of voices on wordings it never learned from ({fresh}): {found.unseen:.3f}"
+    for kind, share in found.promoted.items():
+        yield f"gates passed by a candidate in {kind} voice: {100 * share:.1f} % of {GATES}"

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from evaluation.gate import FEWEST_CONVERSATIONS, Figure, decide
 from evaluation.ngrams import WordModel
 from evaluation.said import Utterance, two_voices
 from evaluation.style import HABITS, readability
-from evaluation.voices import FOLDS, WORD, Floats, auroc, distinct, fold_of, learn, masked
+from evaluation.voices import FOLDS, SEED, WORD, Floats, auroc, distinct, fold_of, learn, masked
 
+GATES = 400  # that are tried for each kind of candidate
+GATE_SIZE = 60  # conversations that one of them is decided on
 FEWEST_UNSEEN = 20  # texts of each voice, for a figure on wordings that nobody learned
 
 
@@ -20,7 +23,9 @@ class Separation:
 
     `messages` is over single messages, `conversations` over one voice's messages of a
     conversation together. `unseen` is the judge of voices on wordings that stand in no
-    conversation it learned from, None where there are too few.
+    conversation it learned from, None where there are too few. `promoted` is the share of gates
+    that let a candidate through which is "the same" voice as the incumbent, "the team's" against
+    the other, and "the other" against the team's; one that cannot be tried is left out.
     """
 
     voices: tuple[str, str]
@@ -29,6 +34,7 @@ class Separation:
     conversations: dict[str, float]
     unseen: float | None
     unseen_counts: tuple[int, int]
+    promoted: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as JSON types."""
@@ -39,6 +45,8 @@ class Separation:
             "auroc_conversations": {name: round(v, 4) for name, v in self.conversations.items()},
             "auroc_unseen_wordings": None if self.unseen is None else round(self.unseen, 4),
             "unseen_wordings": list(self.unseen_counts),
+            "gates": GATES,
+            "promoted": {name: round(share, 4) for name, share in self.promoted.items()},
         }
 
 
@@ -85,7 +93,49 @@ def separate(
         conversations=_by_conversation(scores, labels, conversations),
         unseen=auroc(judged[unseen], labels[unseen]) if min(fresh) >= FEWEST_UNSEEN else None,
         unseen_counts=fresh,
+        promoted=try_gates(judged, labels, conversations),
     )
+
+
+def try_gates(
+    judged: Floats, labels: Floats, conversations: Sequence[str], gates: int = GATES
+) -> dict[str, float]:
+    """Return the share of gates that a candidate passes which speaks in a known voice.
+
+    Each gate draws conversations, and in each of them one message of people for the candidate
+    and another for the incumbent, as if they had said it. The judge saw none of these.
+    """
+    voice = 1 / (1 + np.exp(-judged))
+    said: dict[str, tuple[list[int], list[int]]] = {}
+    for place, (name, label) in enumerate(zip(conversations, labels, strict=True)):
+        said.setdefault(name, ([], []))[0 if label else 1].append(place)
+    both = [name for name, (ours, theirs) in said.items() if ours and theirs]
+    kinds: dict[str, tuple[list[str], int, int]] = {
+        "the same": ([name for name, (ours, _) in said.items() if len(ours) > 1], 0, 0),
+        "the team's": (both, 0, 1),
+        "the other": (both, 1, 0),
+    }
+    random = np.random.default_rng(SEED)
+    promoted: dict[str, float] = {}
+    for kind, (names, candidate, incumbent) in kinds.items():
+        if len(names) < FEWEST_CONVERSATIONS:
+            continue
+        passed = 0
+        for _ in range(gates):
+            drawn = random.choice(len(names), min(GATE_SIZE, len(names)), replace=False)
+            pairs = []
+            for name in (names[int(place)] for place in drawn):
+                ours, theirs = said[name][candidate], said[name][incumbent]
+                first, second = (
+                    random.choice(ours, 2, replace=False)
+                    if candidate == incumbent
+                    else (random.choice(ours), random.choice(theirs))
+                )
+                pairs.append((name, float(voice[first]), float(voice[second])))
+            groups, mine, other = zip(*pairs, strict=True)
+            passed += decide(Figure("voice", groups, mine, other), [], ()).passed
+        promoted[kind] = passed / gates
+    return promoted
 
 
 def _of(texts: Sequence[str], conversations: Sequence[str], chosen: Any) -> list[tuple[str, str]]:

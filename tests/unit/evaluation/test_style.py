@@ -10,7 +10,7 @@ import pytest
 from core.errors import ConfigurationError
 from evaluation.ngrams import Repeats, WordModel
 from evaluation.said import read_said, two_voices
-from evaluation.separation import separate
+from evaluation.separation import separate, try_gates
 from evaluation.style import Panel, learn_panel, likeness, readability, report_of
 from evaluation.voices import VoiceError, auroc, fold_of
 
@@ -165,6 +165,18 @@ def test_two_voices_of_a_file_are_told_apart(tmp_path: Path) -> None:
     assert found.messages["judge of voices"] > 0.95
     assert found.conversations["expected words"] > 0.95
     assert found.messages["greets"] == 1.0
+    assert found.promoted == {"the team's": 1.0, "the other": 0.0}
+
+
+def test_the_same_voice_seldom_passes_a_gate() -> None:
+    """Two messages of one voice, drawn again and again: at most one gate in twenty."""
+    random = np.random.default_rng(5)
+    names = [f"c{number // 3}" for number in range(240)]
+
+    promoted = try_gates(random.normal(1, 1, 240), np.ones(240), names, gates=200)
+
+    assert set(promoted) == {"the same"}
+    assert promoted["the same"] <= 0.05
 
 
 def test_without_suggestions_the_team_is_told_from_the_askers(tmp_path: Path) -> None:
