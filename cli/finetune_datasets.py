@@ -157,7 +157,7 @@ def build(
 ) -> None:
     """Build a dataset of approved transcripts; the same rows again are the same dataset."""
     # What builds takes a second to load, and the other commands do without it.
-    from finetune.dataset.build import SEARCHING, build_dataset  # noqa: PLC0415
+    from finetune.dataset.build import build_dataset, searches  # noqa: PLC0415
     from finetune.dataset.trial import try_file  # noqa: PLC0415
     from retrieval.retriever import Retriever  # noqa: PLC0415
 
@@ -180,7 +180,7 @@ def build(
         engine, workspace_id = runtime.engine, runtime.workspace_id
         gates += [validating(runtime.engine, workspace_id, number) for number in gate_datasets]
         retriever = None
-        if chosen in SEARCHING:
+        if searches(engine, workspace_id, chosen):
             retriever = Retriever(engine, workspace_id, runtime.embedder, runtime.embedders.named)
         if file is not None:
             tried = try_file(

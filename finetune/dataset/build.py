@@ -29,9 +29,10 @@ from store.answers import Answer
 from store.datasets import Dataset, DatasetRow, Format, renew_dataset, save_dataset
 from store.examples import changed_since, conversations_of, known_answers
 from store.names import read_names
+from store.spaces import active_space
 from store.transcripts import Transcript, TranscriptState, count_by_state, list_transcripts
 
-SEARCHING: tuple[Format, ...] = ("raft", "pairs")
+PASSAGES: tuple[Format, ...] = ("raft", "pairs")
 """The formats whose rows hold passages."""
 
 Told = Callable[[str, int, int], None]
@@ -72,7 +73,7 @@ def build_dataset(
     """
     whole = replace(wanted or Wanted(chosen), format=chosen)
     examples = list_transcripts(engine, workspace_id, "approved", None)
-    if retriever is None and chosen in SEARCHING and examples:
+    if retriever is None and examples and searches(engine, workspace_id, chosen):
         embedder = open_embedder(config)
         retriever = Retriever(engine, workspace_id, embedder, Embedders(config, embedder).named)
     draft = draft_dataset(
@@ -98,6 +99,13 @@ def build_dataset(
         if dataset.withdrawn_at is not None:
             dataset = renew_dataset(connection, dataset, draft.rows, draft.manifest, actor)
     return dataset
+
+
+def searches(engine: Engine, workspace_id: int, chosen: Format) -> bool:
+    """Whether rows of a format are found by searching in a workspace's documents."""
+    if chosen == "sft":  # also what documents say in the team's words, if there are any
+        return active_space(engine, workspace_id) is not None
+    return chosen in PASSAGES
 
 
 def draft_dataset(
@@ -158,13 +166,19 @@ def _chosen(
             left_out["it is not approved"] += 1
         elif one.quality is not None and one.quality < wanted.min_quality:
             left_out["its quality is below the wanted one"] += 1
-        elif any(str(one.labels.get(name)) != value for name, value in wanted.labels):
+        elif not all(_has(one, name, value) for name, value in wanted.labels):
             left_out["it has not the wanted label"] += 1
         elif wanted.audience and not set(wanted.audience) & set(one.audience):
             left_out["it may not be seen by the wanted people"] += 1
         else:
             chosen.append(one)
     return chosen, left_out
+
+
+def _has(example: Transcript, name: str, value: str) -> bool:
+    """Whether a transcript has a label; of several values, one of them counts."""
+    kept = example.labels.get(name)
+    return value in kept if isinstance(kept, list) else kept == value
 
 
 def _proposed(
@@ -174,15 +188,16 @@ def _proposed(
     retriever: Retriever | None,
     told: Told,
 ) -> Proposed:
+    now = datetime.now(UTC)
     if wanted.format == "sft":
-        return voice_rows(examples, wanted)
+        return voice_rows(_heard(examples, "Reading", told), wanted, retriever, now)
     if wanted.format == "dpo":
         return preference_rows(examples, wanted)
     if wanted.format == "routes":
         return route_rows(examples, wanted, answers)
     if retriever is None:
         return Proposed()  # there are no examples to search for
-    now, heard = datetime.now(UTC), _heard(examples, "Searching", told)
+    heard = _heard(examples, "Searching", told)
     if wanted.format == "raft":
         return raft_rows(heard, wanted, answers, retriever, now)
     return pair_rows(heard, wanted, answers, retriever, now)

@@ -71,6 +71,42 @@ def grounded(
         yield _ground(one, sentences, passages, quotes if place == len(found) - 1 else [])
 
 
+def rewordings(
+    example: Transcript, retriever: Retriever, as_of: datetime
+) -> Iterator[tuple[str, str]]:
+    """Yield (a passage's words, the team's) where the team stated a policy in words of its own.
+
+    Whether both state quite the same is for the caller to judge.
+    """
+    for one in exchanges(example.words):
+        stated = [
+            sentence
+            for start, end in split(one.replied)
+            if _is_telling(sentence := one.replied[start:end])
+            and policy_facts(sentence) is not None
+        ]
+        if not stated:
+            continue
+        earlier = [text for _, text in one.earlier]
+        access = access_to_learn(example)
+        passages = retriever.retrieve(one.asked, earlier, access, as_of, limit=SEARCHED).passages
+        pieces = [piece for passage in passages for piece in _pieces(passage.candidate.text)]
+        for sentence in stated:
+            piece = _nearest(sentence, pieces)
+            if piece is not None:
+                yield piece, sentence
+
+
+def _nearest(sentence: str, pieces: Sequence[str]) -> str | None:
+    """Return the shortest of the pieces that hold most of a sentence's words and support it."""
+    claimed = set(terms(sentence))
+    shared = [(-len(claimed & set(terms(piece))), len(piece), piece) for piece in pieces]
+    for _, _, piece in sorted(one for one in shared if one[0]):
+        if unsupported_reason(sentence, [piece]) is None:
+            return piece
+    return None
+
+
 def _ground(
     one: Exchange, sentences: Sequence[str], passages: Sequence[Passage], quotes: Sequence[str]
 ) -> Grounded | str:

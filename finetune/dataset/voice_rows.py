@@ -6,10 +6,13 @@ bettered is learned from only where both say the same.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
+from finetune.dataset.grounding import rewordings
 from finetune.dataset.proposals import Exchange, Proposal, Proposed, Turn, exchanges, has_words
 from finetune.dataset.wanted import Canned, Wanted
+from retrieval.retriever import Retriever
 from retrieval.sentences import split
 from retrieval.voice import (
     Message,
@@ -26,12 +29,23 @@ from store.transcripts import Said, Transcript
 EXCHANGES = 4  # of a row at most: a reply is asked for with about two before it
 
 
-def voice_rows(examples: Iterable[Transcript], wanted: Wanted) -> Proposed:
-    """Return rows of the format sft."""
+def voice_rows(
+    examples: Iterable[Transcript],
+    wanted: Wanted,
+    retriever: Retriever | None = None,
+    as_of: datetime | None = None,
+) -> Proposed:
+    """Return rows of the format sft.
+
+    With a retriever, also what documents say in the words that the team found for it.
+    """
     made = Proposed()
     for example in examples:
         _tone_rows(example, wanted.canned, made)
         _style_row(example, made)
+        if retriever is not None and as_of is not None and not is_the_bots(example):
+            for said, reworded in rewordings(example, retriever, as_of):
+                _rewritten(example, said, reworded, "reworded", made)
     return made
 
 
@@ -100,17 +114,20 @@ def _tone_row(example: Transcript, run: Sequence[Exchange]) -> Proposal:
 def _style_row(example: Transcript, made: Proposed) -> None:
     """Propose the draft with the words that were better, where both state the same."""
     pair = bettered(example)
-    if pair is None:
-        return
-    lines = aligned(*pair)
+    if pair is not None:
+        _rewritten(example, *pair, "style", made)
+
+
+def _rewritten(example: Transcript, draft: str, better: str, source: str, made: Proposed) -> None:
+    lines = aligned(draft, better)
     if isinstance(lines, str):
-        made.left_out[f"style: {lines}"] += 1
+        made.left_out[f"{source}: {lines}"] += 1
         return
-    draft, better = lines
-    messages: list[Message] = style_messages(draft, register_of(example))
-    messages.append({"role": "assistant", "content": numbered(better)})
+    before, after = lines
+    messages: list[Message] = style_messages(before, register_of(example))
+    messages.append({"role": "assistant", "content": numbered(after)})
     content = {"messages": messages, "task": "style"}
-    made.rows.append(Proposal(content, (*draft, *better), example, "style"))
+    made.rows.append(Proposal(content, (*before, *after), example, source))
 
 
 def _bettered_row(example: Transcript, made: Proposed) -> None:

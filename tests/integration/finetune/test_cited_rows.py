@@ -175,6 +175,24 @@ def test_replies_that_no_document_says_are_told_of(desk: Desk) -> None:
         desk.build("raft")
 
 
+def test_a_policy_in_the_team_s_words_teaches_to_rewrite(desk: Desk) -> None:
+    """As a draft is rewritten in use, and only where both state the same."""
+    free = (
+        "Sale items? You bet: items bought in a sale can be returned within 14 days of delivery!"
+    )
+    wrong = "Oh sure, gift cards are valid for six years from the day of purchase!"
+    approve(desk.engine, desk.id, "a", said("Can I return a sale item?", free))
+    approve(desk.engine, desk.id, "b", said("How long are gift cards valid?", wrong))
+
+    dataset = desk.build("sft")
+
+    (row,) = desk.rows(dataset)
+    assert dataset.manifest["by"]["source"] == {"reworded": 1}
+    assert row.content["messages"][-2]["content"] == f"1. {POLICIES['Sale items']} [1]"
+    assert row.content["messages"][-1]["content"].startswith("1. You bet: items bought")
+    assert dataset.manifest["left_out"] == {"tone: it states a number or a date": 2}
+
+
 def test_liked_answers_wait_for_a_curator(desk: Desk) -> None:
     """Once each, none that anybody disliked; approved, they teach to find but no voice."""
     agent = open_agent(load_settings(), desk.engine, desk.id, desk.embedder)
