@@ -6,8 +6,8 @@ from functools import cache
 
 import pytest
 
-from cli.worker import TASKS
-from core.tasks import QUEUE_NAMES
+from cli.worker import TASKS, load_tasks
+from core.tasks import QUEUE_NAMES, celery
 from store.outbox import QUEUES
 
 LOADED = """
@@ -58,3 +58,11 @@ def test_the_other_worker_knows_the_rest() -> None:
     tasks, modules = loaded(OTHERS)
     assert tasks >= {"check_retraining", "check_shutdowns", "recheck_answers", "sync_source"}
     assert modules & {"torch", "transformers", "sklearn"} == set()
+
+
+def test_a_run_has_no_limit_of_minutes() -> None:
+    """Celery's limits for files and looks do not end a training that takes days."""
+    load_tasks(["train"])
+    task = celery.tasks["train_model"]
+    assert min(task.soft_time_limit, task.time_limit) >= 7 * 86_400
+    assert celery.conf.task_time_limit < 3_600
