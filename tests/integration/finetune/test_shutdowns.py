@@ -1,19 +1,22 @@
 """When providers end models: asked, kept, told."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
 from cli.tuning import check_tuning
-from core.settings import Settings
+from core.settings import Settings, load_settings
 from finetune.backends import TrainingError
 from finetune.shutdowns import ask_shutdowns
 from store.audit import read_audit
-from store.model_registry import find_model
+from store.engine import connect
+from store.model_registry import find_model, register_model
 from store.schedules import list_schedules
 from store.shutdowns import ending_models
+from store.workspaces import ensure_workspace
 from tests.fakes.openai import FaultKind, OpenAIServer
 from tests.integration.finetune.tuning import BASE, Bench
 
@@ -101,3 +104,25 @@ def test_the_doctor_says_whether_tuning_is_open(
     found, detail = check_tuning(config)
     assert words in detail
     assert found == state or "Local models: " in detail  # where local tuning is installed
+
+
+def test_the_doctor_names_models_that_end_soon(database_url: str, tmp_path: Path) -> None:
+    """With the day, and before anything else that could be said."""
+    engine = connect(database_url)
+    workspace_id = ensure_workspace(engine)
+    register_model(engine, workspace_id, "style", "style-2026-08", "ft:x")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE models SET backend = 'hosted', shutdown_at = now() + interval '20 days'"
+                " WHERE workspace_id = :id"
+            ),
+            {"id": workspace_id},
+        )
+    engine.dispose()
+    changes = {"home": tmp_path, "database_url": SecretStr(database_url)}
+    found, detail = check_tuning(load_settings().model_copy(update=changes))
+
+    day = datetime.now(UTC).date() + timedelta(days=20)
+    assert found == "limited"
+    assert detail.startswith(f"ends at its provider: style-2026-08 on {day}; tune another in time")
