@@ -61,10 +61,15 @@ def line_chart(
     }
 
 
-def bar_chart(bars: Sequence[Bar], title: str, *, unit: str = "percent") -> Spec:
-    """Return a chart of bars in groups, each with the whisker of its interval."""
+def bar_chart(
+    bars: Sequence[Bar], title: str, *, groups: Sequence[str] = (), unit: str = "percent"
+) -> Spec:
+    """Return a chart of bars in groups, each with the whisker of its interval.
+
+    `groups` are those of several charts, so that each has its colour in all of them.
+    """
     names = list(dict.fromkeys(bar.name for bar in bars))
-    groups = list(dict.fromkeys(bar.group for bar in bars))
+    groups = list(groups or dict.fromkeys(bar.group for bar in bars))
     shared = {
         "y": {
             "field": "name",

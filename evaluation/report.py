@@ -118,7 +118,7 @@ def charts(found: Comparison) -> Iterator[tuple[str, bytes]]:
             if figure is not None
         ]
         if bars:
-            yield title, draw(bar_chart(bars, title))
+            yield title, draw(bar_chart(bars, title, groups=ran(found)))
 
 
 def page(found: Comparison, advice: Advice) -> str:

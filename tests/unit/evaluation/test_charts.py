@@ -17,6 +17,15 @@ def test_bars_are_drawn_with_their_names() -> None:
         assert words in drawn
 
 
+def test_a_group_has_one_colour_in_several_charts() -> None:
+    """Also where the first of them has no bar."""
+    both = bar_chart(BARS, "A", groups=["rag", "hybrid"])
+    one = bar_chart(BARS[1:], "B", groups=["rag", "hybrid"])
+
+    colours = [chart["layer"][0]["encoding"]["color"]["scale"] for chart in (both, one)]
+    assert colours[0] == colours[1]
+
+
 def test_losses_are_drawn_as_lines() -> None:
     """A run's losses become a line each, also as a PNG."""
     spec = line_chart(LOSSES, "Loss")
