@@ -37,8 +37,11 @@ _KEPT = (
 _KEPT_BEGINNINGS = ("CUDA_", "NVIDIA_", "NCCL_", "PYTORCH_", "ROCR_", "HIP_")
 
 
-def child_environment() -> dict[str, str]:
-    """Return the variables of a process that trains or serves: no settings, no secrets."""
+def child_environment(*, hub: bool = False) -> dict[str, str]:
+    """Return the variables of a process that trains or serves: no settings, no secrets.
+
+    Only for a base at the `hub` may it be asked for anything.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -53,6 +56,7 @@ def child_environment() -> dict[str, str]:
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "DO_NOT_TRACK": "1",
+        **({} if hub else {"HF_HUB_OFFLINE": "1"}),
     }
 
 
@@ -66,7 +70,9 @@ def command(cards: int, *arguments: str) -> list[str]:
     return [*python, "-m", "finetune.local.train", *arguments]
 
 
-def start_process(arguments: Sequence[str], folder: Path) -> "subprocess.Popen[bytes]":
+def start_process(
+    arguments: Sequence[str], folder: Path, *, hub: bool = False
+) -> "subprocess.Popen[bytes]":
     """Start a process in a group of its own; its outputs go to the folder's log."""
     log = folder / LOG
     log.touch(mode=0o600)
@@ -76,7 +82,7 @@ def start_process(arguments: Sequence[str], folder: Path) -> "subprocess.Popen[b
             stdin=subprocess.PIPE,
             stdout=stream,
             stderr=stream,
-            env=child_environment(),
+            env=child_environment(hub=hub),
             cwd=folder,
             start_new_session=True,
         )

@@ -214,7 +214,8 @@ def train_in(
         needed = need_memory(base, recipe, device, dataset.format == PREFERENCES)
         prepare(folder, run.id, dataset, base, recipe, device, needed)
         write_rows(folder, rows)
-        process = start_process(command(device.cards, str(folder)), folder)
+        started = command(device.cards, str(folder))
+        process = start_process(started, folder, hub=base.hub_id is not None)
         try:
             done = follow(process, folder, report)
         finally:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import openai
+import psutil
 import pytest
 from safetensors.numpy import load_file, save_file
 from sqlalchemy import Engine
@@ -82,6 +83,15 @@ for folder in map(Path, sys.argv[1:]):
     progress.tell("done", **carry_out(read_job(folder), progress))
 """
 """Carries out several runs in one process: most of a short run's time goes to its imports."""
+
+
+IMPORTS = """
+import sys
+import cli.ask, cli.bot, cli.finetune, cli.models, cli.serve, cli.web, cli.worker
+import finetune.local_runs, ingestion.sandbox_child, langchain_openai
+slow = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
+print([name for name in slow if name in sys.modules])
+"""
 
 
 @dataclass(frozen=True)
@@ -264,6 +274,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(trainer: Trainer) -> None:
     wait_until(lambda: any(folder.glob("checkpoints/checkpoint-*/complete")))
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
+    wait_until(lambda: not _training(trainer))  # it sees that its parent is gone
     told = (folder / "run.json").stat().st_mtime_ns
     assert find_run(trainer.engine, trainer.workspace_id, run.id).state == "running"
     time.sleep(LEASE)
@@ -278,6 +289,10 @@ def test_a_killed_run_goes_on_from_its_checkpoint(trainer: Trainer) -> None:
         one.message.startswith("Goes on from the checkpoint of step")
         for one in run_events(trainer.engine, run.id)
     )
+
+
+def _training(trainer: Trainer) -> list[psutil.Process]:
+    return [one for one in trainer.footnote.processes() if "finetune.local.train" in one.cmdline()]
 
 
 def test_a_loss_that_is_no_number_stops_a_run(trainer: Trainer, tmp_path: Path) -> None:
@@ -302,12 +317,20 @@ def test_a_loss_that_is_no_number_stops_a_run(trainer: Trainer, tmp_path: Path) 
 def test_preferences_packed_rows_and_all_weights_are_trained(
     trainer: Trainer, tmp_path: Path
 ) -> None:
-    """DPO begins at the loss of a coin, packing makes blocks, and `full` leaves no adapter."""
+    """DPO begins at the loss of a coin, packing makes blocks, `full` leaves no adapter.
+
+    A run that gets worse stops early and keeps its best step.
+    """
     base = find_base(str(trainer.base))
     variants: dict[str, tuple[Format, dict[str, Any]]] = {
         "dpo": ("dpo", {}),
         "packed": ("sft", {"packing": True, "max_length": 256}),
         "full": ("sft", {"method": "full", "bf16": True, "learning_rate": 0.001}),
+        # The first step of a warm-up changes nothing; what follows makes it worse.
+        "astray": (
+            "sft",
+            {"method": "full", "learning_rate": 0.9, "eval_every": 1, "patience": 1},
+        ),
     }
     for name, (chosen, given) in variants.items():
         rows = [_pair(number) if chosen == "dpo" else _row(number) for number in range(70)]
@@ -324,6 +347,11 @@ def test_preferences_packed_rows_and_all_weights_are_trained(
         check=True,
     )
     told = {name: _progress(tmp_path / name) for name in variants}
+    astray = told.pop("astray")[-1]["result"]
+    assert (astray["steps"], astray["best_step"]) == (2, 1)
+    kept = load_file(tmp_path / "astray" / "merged" / "model.safetensors")
+    weights = load_file(trainer.base / "model.safetensors")
+    assert all(np.array_equal(one, weights[name]) for name, one in kept.items())
     for lines in told.values():
         steps = [(one["step"], one["figures"]) for one in lines if one["kind"] == "step"]
         assert [step for step, figures in steps if "loss" in figures] == [1, 2, 3, 4, 5, 6]
@@ -348,6 +376,14 @@ def _pair(number: int) -> DatasetRow:
 def _progress(folder: Path) -> list[dict[str, Any]]:
     lines = (folder / "progress.jsonl").read_text("utf-8").splitlines()
     return [json.loads(line) for line in lines]
+
+
+def test_no_other_process_loads_torch() -> None:
+    """What the bot, the page, the worker and the commands import leaves it where it is."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", IMPORTS], capture_output=True, encoding="utf-8", check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_a_pruned_form_is_a_candidate_of_its_own(

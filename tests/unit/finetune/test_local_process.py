@@ -142,6 +142,8 @@ def test_no_secret_reaches_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret" not in given.values()
     assert given["CUDA_VISIBLE_DEVICES"] == "0"
     assert not any(name.startswith("FOOTNOTE_") for name in given)
+    assert given["HF_HUB_OFFLINE"] == "1"
+    assert "HF_HUB_OFFLINE" not in child_environment(hub=True)
 
 
 def test_several_cards_are_started_by_accelerate() -> None:
