@@ -3,7 +3,8 @@
 A row counts as known if it shares eight words in order with a text of the gate's set, if one of
 its messages is such a text but for case and marks, or if all of it is nearly the same. Words that
 stand in more than ten conversations are a phrase of the house ("is there anything else …") and
-count for nothing, as in GPT-3's decontamination (Brown et al. 2020, appendix C).
+count for nothing, as in GPT-3's decontamination (Brown et al. 2020, appendix C). Where there are
+less than two hundred conversations, a twentieth of them is enough, but more than two.
 """
 
 import hashlib
@@ -18,7 +19,9 @@ from finetune.dataset.likeness import like_any, words_of
 from finetune.dataset.wanted import DatasetError
 
 RUN = 8  # words in order
-HOUSE_PHRASE = 10  # conversations
+HOUSE_PHRASE = 10  # conversations at most in which words are nobody's phrase
+HOUSE_SHARE = 20  # of so many conversations, words may stand in one
+FEWEST = 2  # conversations that may always share words
 LEAST_WORDS = 4  # of a message that is known as a whole
 LARGEST_FILE = 256 * 1024 * 1024  # bytes
 
@@ -103,7 +106,8 @@ def known_rows(rows: Sequence[tuple[str, Sequence[str]]], gate: Sequence[str]) -
         holds.append(held)
         for run in held:
             shared[run].add(conversation)
-    phrases = {run for run, where in shared.items() if len(where) > HOUSE_PHRASE}
+    limit = house_phrase(len({conversation for conversation, _ in rows}))
+    phrases = {run for run, where in shared.items() if len(where) > limit}
     spread: dict[str, set[str]] = defaultdict(set)
     for conversation, said in rows:
         for text in said:
@@ -113,12 +117,17 @@ def known_rows(rows: Sequence[tuple[str, Sequence[str]]], gate: Sequence[str]) -
         messages = {" ".join(words_of(text)) for text in said} & whole
         if holds[place] - phrases:
             found[place] = "run"
-        elif any(len(spread[message]) <= HOUSE_PHRASE for message in messages):
+        elif any(len(spread[message]) <= limit for message in messages):
             found[place] = "message"
     long = [text for text in gate if set(_runs(text)) - phrases]
     for place in like_any(["\n".join(said) for _, said in rows], long):
         found.setdefault(place, "near")
     return found
+
+
+def house_phrase(conversations: int) -> int:
+    """Return in how many of so many conversations words may stand and still be somebody's."""
+    return max(FEWEST, min(HOUSE_PHRASE, conversations // HOUSE_SHARE))
 
 
 def _runs(text: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from finetune.dataset.checks import letters_of
-from finetune.dataset.decontaminate import HOUSE_PHRASE, RUN, GateSet
+from finetune.dataset.decontaminate import RUN, GateSet
 from finetune.dataset.likeness import ALIKE, SHINGLE
 from finetune.dataset.proposals import Problem, Proposal
 from finetune.dataset.wanted import LETTERS_A_TOKEN, RULES_VERSION, Wanted, tokens_of
@@ -64,7 +64,7 @@ def manifest_of(made: Made, read: Read, wanted: Wanted) -> dict[str, Any]:
             "version": RULES_VERSION,
             "prompts": prompts_sha256(),
             "near_duplicates": f"{ALIKE} of {SHINGLE}-word runs shared",
-            "decontamination": f"{RUN} words in order, in at most {HOUSE_PHRASE} conversations",
+            "decontamination": f"{RUN} words in order that are no phrase of the house",
             "tokens": f"letters / {LETTERS_A_TOKEN}, an estimate",
         },
         "wanted": wanted.to_json(),

@@ -10,12 +10,16 @@ import pytest
 from sqlalchemy import Engine, text
 
 from core.settings import Settings
+from finetune.curate import curate
 from finetune.dataset.build import build_dataset
 from finetune.dataset.decontaminate import GateSet, load_gate_set
 from finetune.dataset.wanted import DatasetError, Wanted
+from finetune.imports import import_file
+from finetune.upload import jsonl
+from store.audit import read_audit
 from store.datasets import Dataset, DatasetRow, Format, find_dataset, read_rows
 from store.reviews import reopen_transcript, review_candidate
-from store.transcripts import Said, Transcript
+from store.transcripts import Said, Transcript, list_transcripts
 from store.workspaces import ensure_workspace
 from tests.integration.finetune.approved import approve, said
 
@@ -225,3 +229,52 @@ def test_labels_become_rows_of_the_router(team: Team) -> None:
     wrong = team.approve("b", said("Hi", "Hello there."), labels={"route": "x"})
     with pytest.raises(DatasetError, match=f"Transcript {wrong.id} has the route x; label it"):
         team.build("routes")
+
+
+IDENTIFIERS = (
+    ("rosa.lind@example.com", "mail me at rosa.lind@example.com"),
+    ("+44 20 7946 0958", "call +44 20 7946 0958"),
+    ("4111 1111 1111 1111", "my card is 4111 1111 1111 1111"),
+    ("GB82 WEST 1234 5698 7654 32", "my IBAN is GB82 WEST 1234 5698 7654 32"),
+    ("203.0.113.77", "I come from 203.0.113.77"),
+    ("sk-proj-9aB3xK7mQ2vT5wY8", "the key is sk-proj-9aB3xK7mQ2vT5wY8"),
+    ("U04ABCD1234", "ask <@U04ABCD1234> about it"),
+    ("078-05-1120", "my SSN is 078-05-1120"),
+    ("ZX-48213-77", "the order number is ZX-48213-77"),
+    ("14 Juniper Lane", "I live at 14 Juniper Lane, Bath"),
+    ("Oluwaseun", "my name is Oluwaseun Achterberg"),
+    ("12 March 1981", "my date of birth is 12 March 1981"),
+)
+
+
+def test_what_a_person_gave_away_is_in_no_dataset(team: Team, tmp_path: Path) -> None:
+    """From the file to what a service would be sent: rows, manifest, audit log, upload."""
+    file = tmp_path / "talks.jsonl"
+    talks = [
+        {
+            "id": str(number),
+            "messages": [
+                {"role": "customer", "text": f"{_talk(number)[0]}, {words}."},
+                {"role": "agent", "text": _talk(number)[1]},
+                {"role": "customer", "text": "Did you get that?"},
+                {"role": "agent", "text": f"You said {value}, right?"},
+            ],
+        }
+        for number, (value, words) in enumerate(IDENTIFIERS)
+    ]
+    file.write_text("\n".join(map(json.dumps, talks)), encoding="utf-8")
+    import_file(team.engine, team.id, file, actor="U1")
+    curate(team.engine, team.id)
+    with team.engine.begin() as connection:
+        for one in list_transcripts(team.engine, team.id, None, None):
+            review_candidate(connection, team.id, one.id, "approved", "U1")
+
+    dataset = team.build(validation_share=0.2)
+
+    rows = team.rows(dataset)
+    told = json.dumps([row.content for row in rows]) + json.dumps(dataset.manifest)
+    told += "".join(jsonl(rows, split, "supervised").decode() for split in ("train", "validation"))
+    told += str(read_audit(team.engine, team.id))
+    assert len(rows) == 12
+    assert [value for value, _ in IDENTIFIERS if value in told] == []
+    assert sum(dataset.manifest["redactions"].values()) >= len(IDENTIFIERS)

@@ -29,12 +29,14 @@ def test_a_short_question_is_known_as_a_whole() -> None:
     assert known_rows(rows, ["can i go home", "yes please"]) == {0: "message"}
 
 
-def test_phrases_of_the_house_are_nobody_s() -> None:
-    """What stands in more than ten conversations is no sign that a row is known."""
-    many = [(f"c{number}", [f"Thanks {number}", PHRASE]) for number in range(11)]
+@pytest.mark.parametrize(("all_of_them", "limit"), [(12, 2), (100, 5), (1000, 10)])
+def test_phrases_of_the_house_are_nobody_s(all_of_them: int, limit: int) -> None:
+    """What stands in many conversations, for how many there are, is no sign of being known."""
+    rest = [(f"r{number}", [f"word{number}"]) for number in range(all_of_them - limit)]
+    many = [(f"c{number}", [f"Thanks {number}", PHRASE]) for number in range(limit + 1)]
 
-    assert known_rows(many, [PHRASE]) == {}
-    assert set(known_rows(many[:10], [PHRASE])) == set(range(10))
+    assert known_rows([*many, *rest], [PHRASE]) == {}
+    assert set(known_rows([*many[1:], *rest], [PHRASE])) == set(range(limit))
 
 
 def test_a_set_is_read_from_questions_and_transcripts(tmp_path: Path) -> None:
