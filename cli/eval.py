@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from cli.eval_adapter import adapter_command
 from cli.eval_compare import eval_compare
 from cli.eval_intents import eval_intents
 from cli.eval_redaction import eval_redaction
@@ -252,3 +253,6 @@ def lines(report: AnswerReport) -> Iterator[str]:
         yield f"{name:<32}{value!s:<26} n {value.count}"
     yield "  ".join(f"{name} {count}" for name, count in sorted(report.outcomes.items()))
     yield f"{report.seconds_p50 * 1000:.1f} ms p50, {report.seconds_p99 * 1000:.1f} ms p99"
+
+
+evaluate.add_command(adapter_command(bench))

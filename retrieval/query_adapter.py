@@ -7,6 +7,7 @@ the question stays as it is. Training is in `finetune.query_adapter`.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,29 @@ class Adapted:
     model_id: int
     name: str
     note: str | None = None
+
+
+class Adapters(Protocol):
+    """Says how a question is turned."""
+
+    def turn(
+        self, vector: NDArray[np.float32], embedder: Embedder, conversation: str | None
+    ) -> tuple[NDArray[np.float32], Adapted | None]:
+        """Return a question's vector [d] as it is searched for, and whose turn it is."""
+
+
+@dataclass(frozen=True)
+class OneAdapter:
+    """The same adapter for every question, in use or not: for measuring it."""
+
+    adapter: QueryAdapter
+
+    def turn(
+        self, vector: NDArray[np.float32], embedder: Embedder, conversation: str | None
+    ) -> tuple[NDArray[np.float32], Adapted | None]:
+        """Turn a question's vector [d]."""
+        del embedder, conversation
+        return self.adapter.apply(vector[None])[0], None
 
 
 class CurrentAdapters:

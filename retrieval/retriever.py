@@ -14,7 +14,7 @@ from core.errors import ConfigurationError
 from retrieval.embeddings import Embedder, Named, Vectors
 from retrieval.glossary import Added, CurrentGlossary
 from retrieval.lexical import question_terms
-from retrieval.query_adapter import Adapted, CurrentAdapters
+from retrieval.query_adapter import Adapted, Adapters
 from retrieval.ranking import Passage, rank, with_sentences
 from retrieval.sentences import split
 from store.access import Access
@@ -93,11 +93,11 @@ class Retriever:
         workspace_id: int,
         embedder: Embedder,
         named: Named | None = None,
-        adapters: CurrentAdapters | None = None,
+        adapters: Adapters | None = None,
     ) -> None:
         """Search with `embedder`, or with what `named` opens for the workspace's own model.
 
-        `adapters` knows the trained adapter that is in use, if any.
+        `adapters` knows the trained adapter that turns questions, if any.
         """
         self._engine = engine
         self._workspace_id = workspace_id

@@ -14,6 +14,7 @@ INNER = [
     "eval revisions",
     "eval corrections",
     "eval intents",
+    "eval adapter",
     "eval redaction",
     "eval style",
     "eval compare",
