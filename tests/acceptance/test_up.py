@@ -100,6 +100,19 @@ def test_it_says_what_runs_and_what_to_do_next(footnote: Footnote, running: Runn
 
 
 @pytest.mark.usefixtures("running")
+def test_training_has_a_worker_of_its_own(footnote: Footnote) -> None:
+    """It serves the queue `train` alone, so that hours of training keep no upload waiting."""
+    wait_until((footnote.home / "run" / "trainer.ready").exists)
+    workers = [
+        command[5:]
+        for process in footnote.processes()
+        if (command := process.cmdline())[1:5] == ["-P", "-m", "cli", "worker"]
+    ]
+    assert [one for one in workers if one[-2:] == ["--queues", "train"]]
+    assert [one for one in workers if "--queues" not in one]
+
+
+@pytest.mark.usefixtures("running")
 def test_the_page_answers_from_the_samples(footnote: Footnote) -> None:
     """The page's address for programs gives an answer whose claims carry quotes."""
     answer = footnote.ask_page("How long can I return sale items?", port(footnote))
