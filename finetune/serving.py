@@ -22,10 +22,12 @@ from finetune.local_process import child_environment, end_process
 from store.model_registry import Model, find_model, list_models, set_endpoint
 
 START_PATIENCE = 180.0  # seconds until the process listens; reading torch from a cold disk is slow
+LISTENER_PATIENCE = 5.0  # seconds until what the ended process said has been read
 LOOK = 0.5  # seconds between two looks at the registry
 WAITING = 16  # requests that may wait for their turn
 PATIENCE = 30.0  # seconds that one waits at most
 HERE = frozenset({"127.0.0.1", "localhost", "::1"})
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - refused without a key and an address
 
 
 class ServingError(FootnoteError):
@@ -36,7 +38,8 @@ class ServingError(FootnoteError):
 class Place:
     """Where to listen, who is answered, and how many texts are spoken at once.
 
-    vLLM decides that for itself.
+    vLLM decides that for itself. `url` is where others reach it, if not at the address listened
+    at: with `/v1` at its end.
     """
 
     host: str
@@ -44,8 +47,14 @@ class Place:
     key: str | None
     at_once: int = 1
     vllm: bool = False
+    url: str | None = None
 
     def __post_init__(self) -> None:
+        if self.host in EVERYWHERE and self.url is None:
+            raise ServingError(
+                f"{self.host} is every address of this machine; name with --url the one at which"
+                " the bot reaches it, such as http://gpu-1:8402/v1."
+            )
         if self.host not in HERE and self.key is None:
             raise ServingError(
                 "Serving beyond this machine needs a key; set FOOTNOTE_SERVE_KEY here and where"
@@ -111,7 +120,8 @@ class Server:
             env=child_environment(),
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self.address = ""
 
     def start(self) -> None:
@@ -137,7 +147,7 @@ class Server:
         if "stopped" in first:
             raise ServingError(first["stopped"])
         host = f"[{place.host}]" if ":" in place.host else place.host
-        self.address = f"http://{host}:{first['port']}/v1"
+        self.address = place.url or f"http://{host}:{first['port']}/v1"
 
     def serve(self, wanted: Sequence[Model]) -> list[str]:
         """Let it serve these models; return what there is to tell of, in sentences.
@@ -192,6 +202,9 @@ class Server:
         for model_id in list(self._addressed):
             self._take_back(model_id)
         end_process(self._process)
+        self._listener.join(LISTENER_PATIENCE)
+        if self._process.stdout is not None and not self._listener.is_alive():
+            self._process.stdout.close()
 
     def _take_back(self, model_id: int) -> None:
         """Remove a model's address, unless another server has put its own there."""
