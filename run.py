@@ -97,7 +97,7 @@ CHECKS = (
 FAILURES = (  # what pip's log says, and what to tell instead; the first match wins
     (
         r"No space left on device|Errno 28\b|disk is full",
-        "the disk is full; free about 1 GB and run it again",
+        "the disk is full; free about 2 GB and run it again",
     ),
     (
         r"DO NOT MATCH THE HASHES",
@@ -289,7 +289,7 @@ def ensure(profile: Profile) -> None:
             except OSError as error:
                 raise RunError(
                     f"Footnote keeps its environment in {VENV}, and that failed "
-                    f"({error.strerror or error}); make the folder writable and give it 1 GB, "
+                    f"({error.strerror or error}); make the folder writable and give it 2 GB, "
                     "or copy the checkout to a place where that is so."
                 ) from error
 
@@ -348,7 +348,7 @@ def make_environment() -> None:
             "this Python cannot make virtual environments; on Debian and Ubuntu run "
             "`sudo apt install python3-venv`, then run it again."
         )
-    say(f"    making the environment in {VENV} (once; 0.5 GB)")
+    say(f"    making the environment in {VENV} (once; 0.9 GB)")
     if VENV.exists():
         for path in VENV.iterdir():
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
