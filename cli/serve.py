@@ -15,8 +15,9 @@ DEFAULT_PORT = 8402
 @click.argument("models", nargs=-1)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--url", help="Where others reach it, if not there: http://gpu-1:8402/v1.")
 @click.option("--at-once", default=1, show_default=True, type=click.IntRange(1, 64))
-def serve(models: tuple[str, ...], host: str, port: int, at_once: int) -> None:
+def serve(models: tuple[str, ...], host: str, port: int, url: str | None, at_once: int) -> None:
     """Serve local style models until stopped.
 
     Without names: the active one, the one before it, the canary and the newest candidate, also as
@@ -27,7 +28,7 @@ def serve(models: tuple[str, ...], host: str, port: int, at_once: int) -> None:
     with open_runtime() as runtime:
         key = runtime.settings.serve_key
         secret = key.get_secret_value() if key else None
-        place = Place(host, port, secret, at_once, vllm=uses_vllm())
+        place = Place(host, port, secret, at_once, vllm=uses_vllm(), url=url)
         wanted = wanted_models(runtime.engine, runtime.workspace_id, models)
         server = Server(runtime.engine, place)
         try:

@@ -74,15 +74,28 @@ carry_out(engine, settings(), int(sys.argv[1]), lease=float(sys.argv[2]))
 
 
 SEVERAL = """
-import sys
+import errno, json, sys
 from pathlib import Path
+import torch
 from finetune.local.progress import Progress
-from finetune.local.train import carry_out, read_job
+from finetune.local.train import carry_out, read_job, reason
 for folder in map(Path, sys.argv[1:]):
     progress = Progress(folder)
-    progress.tell("done", **carry_out(read_job(folder), progress))
+    job = read_job(folder)
+    progress.tell("done", **carry_out(job, progress))
+failures = (
+    OSError(errno.ENOSPC, "No space left on device"),
+    RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    ValueError("something else"),
+)
+print(json.dumps([reason(one, job) for one in failures]))
 """
-"""Carries out several runs in one process: most of a short run's time goes to its imports."""
+"""Carries out several runs in one process: most of a short run's time goes to its imports.
+
+Then it prints what is told of failures that no test can bring about safely.
+"""
 
 
 IMPORTS = """
@@ -319,7 +332,8 @@ def test_preferences_packed_rows_and_all_weights_are_trained(
 ) -> None:
     """DPO begins at the loss of a coin, packing makes blocks, `full` leaves no adapter.
 
-    A run that gets worse stops early and keeps its best step.
+    A run that gets worse stops early and keeps its best step. A full disk and a lack of memory
+    are told plainly.
     """
     base = find_base(str(trainer.base))
     variants: dict[str, tuple[Format, dict[str, Any]]] = {
@@ -340,12 +354,19 @@ def test_preferences_packed_rows_and_all_weights_are_trained(
         needed = need_memory(base, recipe, here, chosen == "dpo")
         prepare(tmp_path / name, 1, dataset, base, recipe, here, needed)
         write_rows(tmp_path / name, rows)
-    subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-P", "-c", SEVERAL, *(str(tmp_path / name) for name in variants)],
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         env=child_environment(),
         check=True,
     )
+    full, also_full, no_memory, no_memory_here, unknown = json.loads(done.stdout.splitlines()[-1])
+    assert full == also_full
+    assert "disk is full" in full
+    assert no_memory == no_memory_here
+    assert "Memory ran out" in no_memory
+    assert unknown is None
     told = {name: _progress(tmp_path / name) for name in variants}
     astray = told.pop("astray")[-1]["result"]
     assert (astray["steps"], astray["best_step"]) == (2, 1)

@@ -74,9 +74,18 @@ def test_named_models_are_served_whatever_their_state(
     assert names_by_folder({one.id: one for one in found})[folder] == ["a", folder]
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7"])  # noqa: S104 - refused here
-def test_nobody_beyond_this_machine_is_answered_without_a_key(host: str) -> None:
+def test_nobody_beyond_this_machine_is_answered_without_a_key() -> None:
     """Another address than this machine's own needs a key."""
     with pytest.raises(ServingError, match="FOOTNOTE_SERVE_KEY"):
-        Place(host, 8402, None)
-    assert Place(host, 8402, "a key").host == host
+        Place("10.0.0.7", 8402, None)
+    assert Place("10.0.0.7", 8402, "a key").url is None
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 - refused here
+def test_who_listens_everywhere_says_where_it_is_reached(host: str) -> None:
+    """The address that is kept must lead there from other machines."""
+    with pytest.raises(ServingError, match="--url"):
+        Place(host, 8402, "a key")
+    with pytest.raises(ServingError, match="FOOTNOTE_SERVE_KEY"):
+        Place(host, 8402, None, url="http://gpu-1:8402/v1")
+    assert Place(host, 8402, "a key", url="http://gpu-1:8402/v1").host == host
