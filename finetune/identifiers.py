@@ -18,7 +18,7 @@ from finetune.births import BIRTHS
 from finetune.given_names import COMMON_WORDS, NO_NAMES
 from finetune.numbers import PHONES
 from finetune.places import ADDRESSES
-from finetune.spans import Detector, digits, pattern
+from finetune.spans import LONG_KEY, Detector, Pattern, digits, pattern
 
 LEAST_ENTROPY = 3.3  # bits a character; English words have less, random letters and digits more
 LEAST_HEX_ENTROPY = 2.8  # the same of hexadecimal digits, of which there are only 16
@@ -312,6 +312,7 @@ REST: tuple[Detector, ...] = (
 )  # fmt: skip
 
 ANNOUNCED: tuple[Detector, ...] = (
+    Pattern("KEY", LONG_KEY),
     *URLS, *KEYS, *EMAILS, *SLACK, *MONEY, *STATES, *NETWORK, *RANDOM, *BIRTHS, *SECRETS,
     *ADDRESSES, *BEHIND_WORDS,
 )  # fmt: skip

@@ -31,9 +31,13 @@ from typing import NoReturn
 from finetune.asked import answers
 from finetune.identifiers import ANNOUNCED, PLAIN
 from finetune.names import find_names
-from finetune.spans import BREAK, MASK, PLACEHOLDER, Span, masked
+from finetune.spans import BREAK, LONG_KEY, LONG_WORD, MASK, PLACEHOLDER, Span, masked
 
 ROUNDS = 8  # a replacement may bring two texts together in which something more is seen
+BLANKS = 3  # characters of white space in a row that are read
+CUT = LONG_WORD // 2  # characters of a piece of a long word
+RUNS = re.compile(rf"\S{{{LONG_WORD},}}|\s{{{BLANKS + 1},}}")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 DROPPED = frozenset({"Cf", "Cc"})  # categories of characters without width, but for white space
 
 
@@ -171,16 +175,38 @@ def _placed(
 
 
 def _folded(text: str) -> tuple[str, Sequence[int]]:
-    """Return a text as it is read, and where each of its characters stands in it."""
-    if text.isascii() and (text.isprintable() or not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text)):
+    """Return a text as it is read, and where each of its characters stands in it.
+
+    Long runs of white space are shortened and long words cut up: on them the time that patterns
+    take would grow with the square of their length.
+    """
+    crowded = RUNS.search(text) is not None
+    if text.isascii() and not crowded and (text.isprintable() or not CONTROLS.search(text)):
         return text, range(len(text))
     read: list[str] = []
     origins: list[int] = []
+    cut = _cut_up(text) if crowded else frozenset()
+    blanks = 0
     for place, letter in enumerate(text):
-        for plain in _plain(letter):
-            read.append(plain)
+        if place in cut:
+            read.append(" ")
             origins.append(place)
+        for plain in _plain(letter):
+            blanks = blanks + 1 if plain.isspace() else 0
+            if blanks <= BLANKS:
+                read.append(plain)
+                origins.append(place)
     return "".join(read), origins
+
+
+def _cut_up(text: str) -> frozenset[int]:
+    """Return where long words are cut; those that are keys are found whole."""
+    return frozenset(
+        place
+        for run in re.finditer(rf"\S{{{LONG_WORD},}}", text)
+        if not LONG_KEY.fullmatch(run[0])
+        for place in range(run.start() + CUT, run.end(), CUT)
+    )
 
 
 def _plain(letter: str) -> str:

@@ -15,6 +15,8 @@ PLACEHOLDER = re.compile(r"\[[A-Z][A-Z_]*_[1-9]\d{0,8}\]")
 ENDS = re.compile(f"[{MASK}\ue000]")  # what no value reaches over
 TRAILING = " \t\n.,;:!?'\"`”’*-/"  # what may stand behind a value without being part of it
 CLOSING = {")": "(", "]": "[", "}": "{", ">": "<"}
+LONG_WORD = 256  # characters without white space that nobody types
+LONG_KEY = re.compile(rf"(?<!\S)(?=[!-~]*\d)(?=[!-~]*[A-Za-z])[!-~]{{{LONG_WORD},}}(?!\S)")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import time
 import unicodedata
 
 import pytest
@@ -163,6 +164,23 @@ def test_what_was_redacted_stays_as_it_is() -> None:
         done = redact(one).texts
         again = redact(done)
         assert (again.texts, dict(again.counts)) == (done, {})
+
+
+def test_hostile_lengths_take_time_in_proportion() -> None:
+    """Long words, signs and blanks do not make it slow: a second is far beyond what they take."""
+    began = time.process_time()
+    for piece in ("a", "1", "a.", "-", "é", "\n", "1 ", "a@", "A", "( "):
+        redact([piece * (4_000 // len(piece))])
+    assert time.process_time() - began < 6
+
+
+def test_a_long_word_of_letters_and_digits_is_a_key() -> None:
+    """Whole, however long; around it everything is found as ever."""
+    key = "Ab1+" * 200
+    done = redact([f"it is {key} for jane@example.com"])
+    assert done.texts == ("it is [KEY_1] for [EMAIL_1]",)
+    text = f"{'ж' * 300} jane@example.com"
+    assert redact([text]).texts == (f"{'ж' * 300} [EMAIL_1]",)
 
 
 PIECES = st.sampled_from(
