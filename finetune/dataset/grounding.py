@@ -23,6 +23,7 @@ from store.transcripts import Transcript
 
 SEARCHED = 30  # passages: those that a question's answer is nearly always among
 LEAST_TERMS = 4  # of a sentence that can be held against passages; fewer stand everywhere
+KEPT = 0.7  # of a passage's words, in a sentence that says the same in other words
 GUESTS = Access(asker=frozenset({EXTERNAL}), place=frozenset({EXTERNAL}))
 
 
@@ -98,10 +99,19 @@ def rewordings(
 
 
 def _nearest(sentence: str, pieces: Sequence[str]) -> str | None:
-    """Return the shortest of the pieces that hold most of a sentence's words and support it."""
+    """Return the shortest of the pieces that hold most of a sentence's words and support it.
+
+    The sentence must hold most of the piece's words too: else it leaves something out, such as
+    the case in which a rule holds.
+    """
     claimed = set(terms(sentence))
-    shared = [(-len(claimed & set(terms(piece))), len(piece), piece) for piece in pieces]
-    for _, _, piece in sorted(one for one in shared if one[0]):
+    shared = []
+    for piece in pieces:
+        held = set(terms(piece))
+        together = len(claimed & held)
+        if together and together / len(held) >= KEPT:
+            shared.append((-together, len(piece), piece))
+    for _, _, piece in sorted(shared):
         if unsupported_reason(sentence, [piece]) is None:
             return piece
     return None

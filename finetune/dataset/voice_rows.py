@@ -5,6 +5,7 @@ cited answer may is not learned from, nor does it stand before one that is; and 
 bettered is learned from only where both say the same.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,7 @@ from retrieval.voice import (
 )
 from store.transcripts import Said, Transcript
 
+MARKS = re.compile(r"[\s.,;:'\"’“”-]+")
 EXCHANGES = 4  # of a row at most: a reply is asked for with about two before it
 
 
@@ -254,4 +256,5 @@ def _marked(sentences: Sequence[str]) -> list[str]:
 
 
 def _same(one: str, other: str) -> bool:
-    return one.casefold().split() == other.casefold().split()
+    """Whether two texts differ in case, spacing and plain marks at most."""
+    return MARKS.sub("", one.casefold()) == MARKS.sub("", other.casefold())
