@@ -13,8 +13,10 @@ from cli.runtime import Runtime, actor, open_runtime
 from cli.show import print_json, printable
 from evaluation.canary import STEPS
 from evaluation.gate import verdict_line
+from finetune.runs import GATE_MODEL
 from store.audit import record
 from store.evaluations import evaluate_weekly
+from store.jobs import Job, latest_job
 from store.model_registry import (
     Model,
     ModelKind,
@@ -69,10 +71,16 @@ def show(model: str, as_json: bool) -> None:
     with open_runtime() as runtime:
         found = find_model(runtime.engine, runtime.workspace_id, model)
         verdicts = list_verdicts(runtime.engine, found.id)
+        key = f"model {found.id}"
+        job = latest_job(runtime.engine, runtime.workspace_id, GATE_MODEL, key)
     if as_json:
-        print_json(model_json(found) | {"verdicts": [verdict_json(one) for one in verdicts]})
+        more = {
+            "verdicts": [verdict_json(one) for one in verdicts],
+            "gate_job": None if job is None else {"state": job.state, "error": job.error},
+        }
+        print_json(model_json(found) | more)
         return
-    click.echo(printable("\n".join(model_lines(found, verdicts))))
+    click.echo(printable("\n".join(model_lines(found, verdicts, job))))
 
 
 @models.command("gate")
@@ -225,7 +233,7 @@ def line(model: Model) -> str:
     ).rstrip()
 
 
-def model_lines(model: Model, verdicts: Sequence[Verdict]) -> Iterator[str]:
+def model_lines(model: Model, verdicts: Sequence[Verdict], job: Job | None) -> Iterator[str]:
     """Return a model and what was decided of it, a line each."""
     yield line(model).strip()
     yield (
@@ -244,7 +252,13 @@ def model_lines(model: Model, verdicts: Sequence[Verdict]) -> Iterator[str]:
             yield from gate_lines(verdict.evidence)
         outcome = "passed" if verdict.passed else "failed"
         yield f"{verdict.created_at:%Y-%m-%d %H:%M}  {verdict.stage} {outcome}: {verdict.reason}"
-    if not verdicts:
+    if verdicts:
+        return
+    if job is not None and not job.ended:
+        yield f"gate    {'is being measured' if job.state == 'running' else 'waits for a worker'}"
+    elif job is not None and job.error:
+        yield f"gate    could not be measured: {job.error}"
+    else:
         yield f"gate    not measured yet; `footnote models gate {model.name}` does it"
 
 

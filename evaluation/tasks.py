@@ -10,6 +10,7 @@ from core.logs import logger
 from core.settings import Settings, settings
 from core.tasks import celery
 from evaluation.canary import run_canary_watch
+from finetune.runs import GATE_MODEL
 from store.datasets import Dataset, Format
 from store.engine import connect
 from store.evaluations import EVALUATE_MODELS
@@ -18,8 +19,6 @@ from store.model_registry import WATCH_CANARY
 if TYPE_CHECKING:
     from retrieval.embeddings import Embedder
 
-GATE_MODEL = "gate_model"
-"""The kind of the job that sends a candidate through its gate; who trained it submits one."""
 # Seconds. A local model on a slow machine takes an hour for its 700 replies.
 SOFT_LIMIT = 6 * 3_600
 HARD_LIMIT = SOFT_LIMIT + 60

@@ -233,6 +233,19 @@ def find_job(engine: Engine, job_id: int) -> Job | None:
     return Job(**row._mapping) if row else None
 
 
+def latest_job(engine: Engine, workspace_id: int, kind: str, key: str) -> Job | None:
+    """Return the newest job of a kind and key, None where there was none."""
+    with engine.connect() as connection:
+        row = connection.execute(
+            text(
+                f"SELECT {COLUMNS} FROM jobs WHERE workspace_id = :workspace_id AND kind = :kind"
+                " AND key = :key ORDER BY id DESC LIMIT 1"
+            ),
+            {"workspace_id": workspace_id, "kind": kind, "key": key},
+        ).one_or_none()
+    return Job(**row._mapping) if row else None
+
+
 def sweep(engine: Engine, stale_after: float = STALE_AFTER) -> int:
     """Give back jobs whose lease ran out and announce forgotten ones; return how many.
 

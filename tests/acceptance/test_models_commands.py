@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from store.audit import read_audit
 from store.engine import connect
+from store.jobs import submit
 from store.workspaces import ensure_workspace
 from tests.acceptance.processes import Footnote
 from tests.fakes.openai import OpenAIServer
@@ -46,8 +47,11 @@ def test_a_candidate_is_gated_tried_promoted_and_taken_back(
 ) -> None:
     """Each step prints what answers now; a rollback takes seconds at most."""
     workspace_id = ensure_workspace(own_engine)
-    keep_model(own_engine, workspace_id, "good")
+    model = keep_model(own_engine, workspace_id, "good")
+    with own_engine.begin() as connection:
+        submit(connection, workspace_id, "gate_model", f"model {model.id}", {"model_id": model.id})
 
+    assert "waits for a worker" in footnote.run("models", "show", "good").out
     assert "candidate good" in " ".join(footnote.run("models", "list").out.split())
     early = footnote.run("models", "promote", "good")
     assert early.code == 1

@@ -30,9 +30,9 @@ def drawn(words: str, number: int) -> int:
 
 def in_voice(asked: str, salt: int = 0) -> str:
     """What a member of the team says to thanks: one of many wordings, by what was asked."""
+    choices: tuple[tuple[str, ...], ...] = (OPENINGS, MIDDLES, ENDS, CLOSINGS)
     opening, middle, end, closing = (
-        some[drawn(asked, salt + place) % len(some)]
-        for place, some in enumerate((OPENINGS, MIDDLES, ENDS, CLOSINGS))
+        some[drawn(asked, salt + place) % len(some)] for place, some in enumerate(choices)
     )
     a, b, c = (FILLERS[drawn(asked, salt + place) % len(FILLERS)] for place in (4, 5, 6))
     thing = next((one for one in THINGS if one in asked), "day")
