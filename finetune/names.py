@@ -4,7 +4,9 @@ A name that was found once is looked for in all messages of the conversation.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from functools import lru_cache
 
 from finetune.given_names import COMMON_WORDS, GIVEN, NO_NAMES
 from finetune.spans import ENDS, Span, segments
@@ -21,6 +23,8 @@ PARTICLE = r"(?:van|von|der|den|de|da|del|della|di|dos|la|le|bin|ibn|al|el|ter|z
 NAME = rf"{PART}(?: +(?:{PARTICLE} +){{0,2}}{PART}){{0,3}}"
 NEXT = rf"(?=(?P<v>{NAME}))"  # looked at, not passed: the next pattern may begin in it
 WORDS = re.compile(PART)
+TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
+GAP = re.compile(r"\.? {1,3}")
 PARTICLES = re.compile(PARTICLE, re.IGNORECASE)
 PLACES = re.compile(
     r"\b(?:san|santa|saint|são|fort|port|lake|mount|los|las|new)\s$", re.IGNORECASE
@@ -90,9 +94,7 @@ def find_names(text: str, directory: Sequence[str] = ()) -> Iterator[Span]:
 
     `directory` holds full names; each of their parts counts on its own too, with a capital.
     """
-    known: dict[str, bool] = {}
-    for name in directory:
-        _learn(known, name)
+    known: ChainMap[str, bool] = ChainMap({}, _of_directory(tuple(directory)))
     for found in (*_announced(text), *_asked_for(text), *_widespread(text)):
         yield found
         _learn(known, text[found[0] : found[1]])
@@ -193,23 +195,44 @@ def _begins(text: str, place: int) -> bool:
     return not before or before[-1] in ".!?\n\ue000:"
 
 
-def _learn(known: dict[str, bool], name: str) -> None:
+@lru_cache(maxsize=4)
+def _of_directory(names: tuple[str, ...]) -> dict[str, bool]:
+    """Return what `_learn` notes of a directory; it may hold thousands and is read once."""
+    known: dict[str, bool] = {}
+    for name in names:
+        _learn(known, name)
+    return known
+
+
+def _learn(known: MutableMapping[str, bool], name: str) -> None:
     """Note a name and its parts, and whether each counts in small letters too."""
-    parts = [part for part in re.split(r"[\s,]+", name.strip()) if part]
-    if len(parts) > 1:
-        known.setdefault(" ".join(parts).casefold(), True)
-    for part in parts:
-        plain = part.strip(".,'\"").casefold()
-        if len(plain) >= LEAST - 1 and plain not in NO_NAMES and not PARTICLES.fullmatch(plain):
-            known.setdefault(plain, plain not in COMMON_WORDS and len(plain) >= LEAST)
+    parts = [_key(found[0]) for found in TOKEN.finditer(name)]
+    telling = [part for part in parts if part not in NO_NAMES]
+    if len(parts) > 1 and telling:
+        known.setdefault(" ".join(parts), not COMMON_WORDS.issuperset(telling))
+    for part in (*telling, *(half for whole in telling for half in whole.split("-"))):
+        if len(part) >= LEAST - 1 and not PARTICLES.fullmatch(part):
+            known.setdefault(part, part not in COMMON_WORDS and len(part) >= LEAST)
 
 
-def _again(text: str, known: dict[str, bool]) -> Iterator[Span]:
-    if not known:
-        return
-    longest_first = sorted(known, key=len, reverse=True)
-    wanted = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in longest_first)
-    for found in re.finditer(rf"(?<!\w)(?:{wanted})(?!\w)", text, re.IGNORECASE):
-        small = known.get(" ".join(found[0].split()).casefold(), True)
-        if small or found[0][:1].isupper():
-            yield found.start(), found.end(), "NAME"
+def _again(text: str, known: Mapping[str, bool]) -> Iterator[Span]:
+    """Yield every place where a known name stands, the longest of several."""
+    words = list(TOKEN.finditer(text))
+    for place, first in enumerate(words):
+        joined, end, found = "", first.start(), None
+        for word in words[place : place + MOST_PARTS]:
+            if joined and not GAP.fullmatch(text[end : word.start()]):
+                break
+            key = _key(word[0])
+            joined = f"{joined} {key}" if joined else key
+            end = word.end() - (len(word[0]) - len(key))
+            small = known.get(joined)
+            if small is not None and (small or first[0][:1].isupper()):
+                found = end
+        if found is not None:
+            yield first.start(), found, "NAME"
+
+
+def _key(word: str) -> str:
+    """Return a word as names are compared: small letters, without a possessive."""
+    return re.sub(r"'s?$", "", word).casefold()

@@ -120,6 +120,21 @@ def test_names_of_the_directory_are_known() -> None:
     )
 
 
+def test_a_large_directory_is_read_once() -> None:
+    """Thousands of names cost a conversation little; names of teams are no names of people."""
+    letters = "bdfgklmnprst"
+    people = [f"Xa{a}o{b}a Ye{c}i{a}u" for a in letters for b in letters for c in letters]
+    people += ["Customer Support", "The Team", "Hope Rose"]
+    redact(["warm"], people)
+    began = time.process_time()
+    for number in range(100):
+        done = redact(
+            [f"ask xaboba yedibu of the team at customer support, in hope {number}"], people
+        )
+    assert done.texts[0] == "ask [NAME_1] of the team at customer support, in hope 99"
+    assert time.process_time() - began < 3
+
+
 @pytest.mark.parametrize(
     ("question", "reply", "kind"),
     [
