@@ -44,7 +44,7 @@ def voice_rows(count: int, split: Split) -> list[DatasetRow]:
     rows = []
     for number in range(count):
         asked = f"Thanks, the {THINGS[number % len(THINGS)]} came, {split} {number}"
-        messages: list[dict[str, str]] = [dict(one) for one in tone_messages([("asker", asked)])]
+        messages = tone_messages([("asker", asked)])
         messages.append({"role": "assistant", "content": in_voice(asked)})
         content = {"messages": messages, "task": "tone"}
         rows.append(DatasetRow(split, content, f"{split}-{number}"))
