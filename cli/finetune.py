@@ -97,7 +97,7 @@ def start_one(
             runtime.workspace_id,
             backend=backend,
             dataset_id=dataset_id,
-            base=base,
+            base=placed(base),
             recipe=parse_recipe(recipe),
             name=name,
             actor=actor(),
@@ -115,6 +115,13 @@ def start_one(
         print_json(run_json(run) | {"new": new})
     if wait and run.state != "succeeded":
         raise click.exceptions.Exit(FAILED)
+
+
+def placed(base: str | None) -> str | None:
+    """Return a base so that a worker finds it too: a folder by its whole path."""
+    if base is None or not Path(base).expanduser().is_dir():
+        return base
+    return str(Path(base).expanduser().resolve())
 
 
 def _started(run: Run, *, new: bool) -> str:
