@@ -9,6 +9,8 @@ model that speaks to all.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from itertools import pairwise
 
 from finetune.dataset.proposals import Exchange, exchanges
 from retrieval.lexical import terms
@@ -23,6 +25,7 @@ from store.transcripts import Transcript
 
 SEARCHED = 30  # passages: those that a question's answer is nearly always among
 LEAST_TERMS = 4  # of a sentence that can be held against passages; fewer stand everywhere
+PASSAGES_KEPT = 4_096  # cut into sentences: the same come back for many questions
 KEPT = 0.7  # of a passage's words, in a sentence that says the same in other words
 GUESTS = Access(asker=frozenset({EXTERNAL}), place=frozenset({EXTERNAL}))
 
@@ -98,7 +101,7 @@ def rewordings(
                 yield piece, sentence
 
 
-def _nearest(sentence: str, pieces: Sequence[str]) -> str | None:
+def _nearest(sentence: str, pieces: Sequence[tuple[str, frozenset[str]]]) -> str | None:
     """Return the shortest of the pieces that hold most of a sentence's words and support it.
 
     The sentence must hold most of the piece's words too: else it leaves something out, such as
@@ -106,8 +109,7 @@ def _nearest(sentence: str, pieces: Sequence[str]) -> str | None:
     """
     claimed = set(terms(sentence))
     shared = []
-    for piece in pieces:
-        held = set(terms(piece))
+    for piece, held in pieces:
         together = len(claimed & held)
         if together and together / len(held) >= KEPT:
             shared.append((-together, len(piece), piece))
@@ -153,8 +155,8 @@ def _supporting(sentence: str, texts: Sequence[str]) -> list[int]:
     found = []
     for place, text in enumerate(texts):
         best = 0.0
-        for quote in _pieces(text):
-            shared = len(claimed & set(terms(quote))) / len(claimed)
+        for quote, held in _pieces(text):
+            shared = len(claimed & held) / len(claimed)
             if shared > best and unsupported_reason(sentence, [quote]) is None:
                 best = shared
         if best:
@@ -162,13 +164,13 @@ def _supporting(sentence: str, texts: Sequence[str]) -> list[int]:
     return [place for _, place in sorted(found)]
 
 
-def _pieces(text: str) -> Iterator[str]:
-    """Yield each sentence of a passage, and each with its neighbour."""
+@lru_cache(maxsize=PASSAGES_KEPT)
+def _pieces(text: str) -> tuple[tuple[str, frozenset[str]], ...]:
+    """Return each sentence of a passage, and each with its neighbour, with their terms."""
     spans = split(text)
-    for place, (start, end) in enumerate(spans):
-        yield text[start:end]
-        if place + 1 < len(spans):
-            yield text[start : spans[place + 1][1]]
+    alone = [text[start:end] for start, end in spans]
+    pairs = [text[start:end] for (start, _), (_, end) in pairwise(spans)]
+    return tuple((piece, frozenset(terms(piece))) for piece in (*alone, *pairs))
 
 
 def _is_telling(sentence: str) -> bool:
