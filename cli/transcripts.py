@@ -24,6 +24,7 @@ from store.transcripts import (
 if TYPE_CHECKING:
     from finetune.curate import CurationReport
 
+FLAGS = ("policy_fact", "secret", "poor")  # findings that keep nothing apart
 COLUMNS = ("id", "role", "text", "question", "answer")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 number_argument = click.argument("number", type=click.IntRange(1))
@@ -214,9 +215,21 @@ def review(quarantined: bool, as_json: bool) -> None:
 @transcripts.command("approve")
 @numbers_argument
 @click.option("--all-clean", is_flag=True, help="All that wait in which nothing was found.")
+@click.option(
+    "--despite",
+    multiple=True,
+    type=click.Choice(FLAGS),
+    help="With --all-clean: this finding does no harm; repeatable.",
+)
 @click.option("--anyway", is_flag=True, help="Also what was kept apart.")
 @json_option
-def approve_some(numbers: tuple[int, ...], all_clean: bool, anyway: bool, as_json: bool) -> None:
+def approve_some(
+    numbers: tuple[int, ...],
+    all_clean: bool,
+    despite: tuple[str, ...],
+    anyway: bool,
+    as_json: bool,
+) -> None:
     """Make examples of transcripts NUMBERS, or of all that are clean."""
     from finetune.review import approve, approve_clean  # noqa: PLC0415 - see above
 
@@ -225,7 +238,7 @@ def approve_some(numbers: tuple[int, ...], all_clean: bool, anyway: bool, as_jso
     with open_runtime() as runtime:
         place = (runtime.engine, runtime.workspace_id)
         if all_clean:
-            done = approve_clean(*place, actor())
+            done = approve_clean(*place, actor(), despite)
         else:
             done = [approve(*place, one, actor(), anyway=anyway).id for one in numbers]
     _print_done("approved", done, as_json)

@@ -81,16 +81,28 @@ def reject(
         )
 
 
-def approve_clean(engine: Engine, workspace_id: int, actor: str) -> list[int]:
-    """Approve all candidates in which nothing was found; return their ids."""
+def approve_clean(
+    engine: Engine, workspace_id: int, actor: str, despite: Sequence[str] = ()
+) -> list[int]:
+    """Approve all candidates in which nothing was found, or only what is named in `despite`.
+
+    Returns their ids. What was kept apart is not among them, whatever is named.
+    """
     done: list[int] = []
-    while batch := list_transcripts(
-        engine, workspace_id, "candidate", PAGE, clean=True, after=done[-1] if done else 0
-    ):
+    last = 0
+    while batch := list_transcripts(engine, workspace_id, "candidate", PAGE, after=last):
+        last = batch[-1].id
+        fit = [
+            one
+            for one in batch
+            if one.curated_at and {finding.kind for finding in one.findings} <= set(despite)
+        ]
         with engine.begin() as connection:
-            for one in batch:
-                review_candidate(connection, workspace_id, one.id, "approved", actor)
-        done += [one.id for one in batch]
+            for one in fit:
+                review_candidate(
+                    connection, workspace_id, one.id, "approved", actor, revision=one.revision
+                )
+        done += [one.id for one in fit]
     return done
 
 

@@ -6,7 +6,7 @@ import pty
 import select
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -102,19 +102,33 @@ class Terminal:
         ours, theirs = pty.openpty()
         self._fd = ours
         self.told = ""
+        self._unread = ""
         self.process = subprocess.Popen(
             [*COMMAND, *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             env=office.variables(TERM="xterm", EDITOR="", VISUAL=""),
-            close_fds=True,
         )
         os.close(theirs)
 
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        os.close(self._fd)
+
     def wait_for(self, words: str) -> None:
-        """Read until words stand there that were not read before."""
-        self._read(lambda fresh: words in fresh, words)
+        """Read until words stand there, behind those that were waited for before."""
+        deadline = time.monotonic() + PATIENCE
+        while words not in self._unread:
+            assert time.monotonic() < deadline, f"{words!r} never came, but: {self._unread}"
+            if not self._read(0.2) and self.process.poll() is not None:
+                break
+        before, found, self._unread = self._unread.partition(words)
+        assert found, f"{words!r} never came, but: {before}"
 
     def press(self, keys: str) -> None:
         """Press keys."""
@@ -123,44 +137,39 @@ class Terminal:
     def ends(self) -> int:
         """Wait for the end; return the status."""
         status = self.process.wait(PATIENCE)
-        self._read(lambda _: False, "", until_end=True)
-        os.close(self._fd)
+        while self._read(0.2):
+            pass
         return status
 
-    def _read(self, seen: Callable[[str], bool], words: str, *, until_end: bool = False) -> None:
-        fresh, deadline = "", time.monotonic() + PATIENCE
-        while not seen(fresh):
-            ready, _, _ = select.select([self._fd], [], [], 0.2)
-            if ready:
-                try:
-                    fresh += os.read(self._fd, 65_536).decode("utf-8", "replace")
-                except OSError:  # the other end is closed
-                    break
-            elif until_end:
-                break
-            assert time.monotonic() < deadline, f"{words!r} never came; there is: {fresh}"
+    def _read(self, seconds: float) -> bool:
+        ready, _, _ = select.select([self._fd], [], [], seconds)
+        try:
+            fresh = os.read(self._fd, 65_536).decode("utf-8", "replace") if ready else ""
+        except OSError:  # the other end is closed
+            return False
         self.told += fresh
-        assert until_end or seen(fresh), f"{words!r} never came; there is: {fresh}"
+        self._unread += fresh
+        return bool(fresh)
 
 
 def test_a_review_needs_one_key_a_transcript(office: Footnote) -> None:
     """At a terminal no return key is needed, and placeholders stand out."""
-    terminal = Terminal(office, "transcripts", "review")
-    terminal.wait_for("the lamp")
-    terminal.wait_for("help")
-    terminal.press("a")
-    terminal.wait_for("a parcel")
-    terminal.wait_for("help")
-    terminal.press("l")
-    terminal.wait_for("such as")
-    terminal.press("sentiment=pleased\n")
-    terminal.wait_for("labels: sentiment=pleased")
-    terminal.wait_for("help")
-    terminal.press("r")
-    terminal.wait_for("my chair")
-    terminal.wait_for("help")
-    terminal.press("q")
-    assert terminal.ends() == 0
+    with Terminal(office, "transcripts", "review") as terminal:
+        terminal.wait_for("the lamp")
+        terminal.wait_for("help")
+        terminal.press("a")
+        terminal.wait_for("a parcel")
+        terminal.wait_for("help")
+        terminal.press("l")
+        terminal.wait_for("such as")
+        terminal.press("sentiment=pleased\n")
+        terminal.wait_for("labels: sentiment=pleased")
+        terminal.wait_for("help")
+        terminal.press("r")
+        terminal.wait_for("my chair")
+        terminal.wait_for("help")
+        terminal.press("q")
+        assert terminal.ends() == 0
     assert "\x1b[36m" in terminal.told  # in colour
     assert "1 approved, 1 rejected, 0 skipped; 1 candidate waits." in terminal.told
     assert list(states(office).values()) == ["approved", "rejected", "candidate", "quarantined"]
@@ -206,10 +215,16 @@ def test_files_and_words_that_cannot_be_used_are_told_apart(
         told = office.run("transcripts", *arguments)
         assert told.code == 1
         assert reason in told.err
+    fact = tmp_path / "fact.jsonl"
+    fact.write_text('{"question": "Until when?", "answer": "Send it back in 14 days, please."}')
+    assert office.run("transcripts", "import", fact).code == 0
+    clean = ("transcripts", "approve", "--all-clean")
+    assert office.run(*clean).out == "3 transcripts approved.\n"
+    assert office.run(*clean, "--despite", "policy_fact").out == "1 transcript approved.\n"
     names = tmp_path / "names.txt"
     names.write_text("Thandeka Dlamini\n\n", encoding="utf-8")
     assert office.run("transcripts", "names", names).out == "1 name given by hand.\n"
-    assert office.run("transcripts", "curate", "--json").json()["read"] == 1
+    assert office.run("transcripts", "curate", "--json").json()["read"] == 0
 
 
 def test_words_are_edited_in_a_file(office: Footnote, tmp_path: Path) -> None:
