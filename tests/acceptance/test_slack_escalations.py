@@ -349,3 +349,4 @@ def test_examples_are_chosen_by_curators(
     (kept,) = list_transcripts(bot_engine, team.workspace_id)
     assert kept.messages == (Said("asker", SALE_QUESTION), Said("team", filled["answered"]))
     assert (kept.origin, kept.audience, kept.added_by) == ("shortcut", ("everyone",), team.dana)
+    assert (kept.people, kept.answer_id, kept.disliked) == ((slack.bob,), None, None)

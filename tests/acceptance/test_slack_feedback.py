@@ -89,6 +89,8 @@ def test_a_thumb_down_asks_why_and_goes_where_it_helps(
     (example,) = list_transcripts(bot_engine, workspace_id)
     assert example.messages == (Said("asker", SALE_QUESTION), Said("team", BETTER))
     assert (example.origin, example.origin_key) == ("feedback", answer)
+    assert example.answer_id == answer
+    assert example.disliked == told.answer  # what the better words should have stood for
 
 
 def test_a_changed_mind_changes_what_was_kept(slack: SlackServer, bot_engine: Engine) -> None:
