@@ -18,7 +18,7 @@ from retrieval.quotes import stands, unsupported_reason
 from retrieval.ranking import Passage
 from retrieval.retriever import Retriever
 from retrieval.sentences import split
-from retrieval.voice import policy_facts
+from retrieval.voice import marks, policy_facts
 from store.access import EVERYONE, EXTERNAL, OPERATOR_ACCESS, Access
 from store.answers import Answer
 from store.transcripts import Transcript
@@ -122,6 +122,8 @@ def _nearest(sentence: str, pieces: Sequence[tuple[str, frozenset[str]]]) -> str
 def _ground(
     one: Exchange, sentences: Sequence[str], passages: Sequence[Passage], quotes: Sequence[str]
 ) -> Grounded | str:
+    if marks(one.replied):
+        return "the reply holds marks like [1] of its own"
     texts = [passage.candidate.text for passage in passages]
     quoted = {
         place for place, text in enumerate(texts) if any(stands(quote, text) for quote in quotes)

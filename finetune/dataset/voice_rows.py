@@ -19,6 +19,7 @@ from retrieval.voice import (
     Message,
     Register,
     changed_facts,
+    marks,
     numbered,
     policy_facts,
     style_messages,
@@ -236,6 +237,8 @@ def aligned(draft: str, better: str) -> tuple[list[str], list[str]] | str:
     """
     if _same(draft, better):
         return "both are the same words"
+    if marks(draft) or marks(better):
+        return "they hold marks like [1] of their own"
     old, new = _sentences(draft), _sentences(better)
     whole = ([" ".join(old)], [" ".join(new)])
     changed = None

@@ -104,7 +104,8 @@ def test_a_bettered_draft_is_a_row_in_the_form_that_is_used() -> None:
         ("Within 14 days.", "Within 30 days, dear!", "a number, date or amount changed"),
         ("You may return it.", "You may not return it!", "a negation changed"),
         ("Ask Anna Berg about it.", "Just ask somebody about it!", "a name was lost"),
-        ("Keep the box.", "keep  the box.", "both are the same words"),
+        ("Keep the box.", "keep  the box", "both are the same words"),
+        ("Keep the box [4].", "Just keep the box!", "marks like [1] of their own"),
     ],
 )  # fmt: skip
 def test_better_words_that_state_otherwise_teach_no_style(
