@@ -1,7 +1,6 @@
 """What happens between steps: progress is told, a loss that is no number stops the run."""
 
 import math
-import resource
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,11 @@ from transformers import TrainerCallback
 from finetune.backends import TrainingError
 from finetune.local.progress import Progress
 
+if sys.platform == "win32":
+    import psutil
+else:
+    import resource
+
 COMPLETE = "complete"  # a file in each checkpoint that was written to its end
 WARMING = 10  # steps before the clock of the overall speed runs
 FIGURES = ("loss", "eval_loss", "learning_rate", "grad_norm")
@@ -22,6 +26,8 @@ def peak_memory() -> int:
     """Return the bytes that were held at most: on the graphics card, else by this process."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_reserved())
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(held if sys.platform == "darwin" else held * 1024)
 

@@ -29,6 +29,7 @@ from sqlalchemy import Engine
 from core.settings import ROOT, Settings, load_settings
 from finetune.backends import TrainingError
 from finetune.bases import find_base, read_header
+from finetune.exports import export
 from finetune.gpu_memory import Device
 from finetune.local_process import child_environment
 from finetune.local_recipe import read_recipe
@@ -62,6 +63,7 @@ KEY = "a key of the tests"
 LEASE = 2.0  # seconds
 SHORT = {"max_steps": 6, "eval_every": 2}
 LONG = {"max_steps": 60, "eval_every": 10}
+LOADING = 180.0  # seconds until torch and its like are imported, where many tests run at once
 ROLLBACK_DEADLINE = 5.0  # seconds until the model before answers again
 WORKER = """
 import sys
@@ -220,13 +222,18 @@ def address(trainer: Trainer, models: tuple[Model, Model]) -> Iterator[str]:
     server = trainer.footnote.start("serve", "--port", str(port))
     try:
         for model in models:
-            server.wait_for(f"{model.name} (")
+            wait_until(lambda name=model.name: _served(server, name), LOADING)  # type: ignore[misc]
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         server.stop()
         _told(server)
     for model in models:
         assert find_model(trainer.engine, trainer.workspace_id, model.id).endpoint is None
+
+
+def _served(server: Running, name: str) -> bool:
+    assert server.process.poll() is None, server.told
+    return f"{name} (" in server.told
 
 
 def _told(server: Running) -> None:
@@ -284,7 +291,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(trainer: Trainer) -> None:
         start_new_session=True,
     )
     folder = trainer.folder(run)
-    wait_until(lambda: any(folder.glob("checkpoints/checkpoint-*/complete")))
+    wait_until(lambda: any(folder.glob("checkpoints/checkpoint-*/complete")), LOADING)
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
     wait_until(lambda: not _training(trainer))  # it sees that its parent is gone
@@ -412,17 +419,25 @@ def test_a_pruned_form_is_a_candidate_of_its_own(
 ) -> None:
     """A fifth of the weights are zeros in it, and it is no more in use than any candidate."""
     target = tmp_path / "pruned"
-    done = trainer.footnote.run(
-        *("models", "export", models[0].name, "--format", "pruned", "--to", target, "--json")
-    )
-    assert done.code == 0, done.told
-    candidate = find_model(trainer.engine, trainer.workspace_id, done.json()["candidate"])
+    candidate = export(trainer.engine, models[0], "pruned", target).candidate
+    assert candidate is not None
     assert (candidate.state, candidate.artefact) == ("candidate", str(target))
     weights = load_file(target / "model.safetensors")
     layers = [one for name, one in weights.items() if "_proj" in name]
     zeros = sum(int((one == 0).sum()) for one in layers) / sum(one.size for one in layers)
     assert zeros == pytest.approx(0.2, abs=0.01)
     assert json.loads((target / "card.json").read_text())["form"] == "pruned"
+
+
+def test_a_copy_is_made_at_the_terminal(
+    trainer: Trainer, models: tuple[Model, Model], tmp_path: Path
+) -> None:
+    """It is no other model, so nothing has to pass a gate."""
+    target = tmp_path / "copy"
+    done = trainer.footnote.run("models", "export", models[0].name, "--to", target, "--json")
+    assert done.code == 0, done.told
+    assert done.json() == {"place": str(target), "candidate": None}
+    assert (target / "model.safetensors").is_file()
 
 
 def test_a_served_model_speaks_openai_s_protocol(
