@@ -1,10 +1,13 @@
-"""Fits a head's part in closed form, and judges each row by a fit that never saw it.
+"""Fits a head's part: softmax regression for labels, ridge regression for what is foreign.
 
-Ridge regression onto the labels (least squares with a penalty, Rifkin and Lippert, 2007) on the
-features of `retrieval.router_head`. Of its hat matrix H follows, without another fit, what rows
-would have scored had they been left out: for a group g, Y_g − (I − H_gg)⁻¹ (Y_g − Ŷ_g). So the
-temperature, the threshold and all figures are out of sample, by conversation. Leaving out a whole
-label the same way shows what a message scores whose label was never seen: with many labels, that
+Labels come from softmax regression on all features of `retrieval.router_head`, by Adam (Kingma
+and Ba, 2015) from a seed. Its temperature and all figures are of rows that were held out, whole
+conversations at a time: five folds, or one of the five where rows are many.
+
+How near a message is to what was learned comes from ridge regression onto the labels on the
+embedding and its waves. Of its hat matrix H follows, without another fit, what rows would have
+scored had they been left out: for a group g, Y_g − (I − H_gg)⁻¹ (Y_g − Ŷ_g). Leaving out a whole
+label that way shows what a message scores whose label was never seen: with many labels, that
 teaches the part what is foreign without one example of it.
 """
 
@@ -20,35 +23,50 @@ from retrieval.router_head import NOWHERE, Features, Floats, Part, grams, signs,
 PSEUDO_LABELS = 20  # labels from which leaving out each teaches what is foreign
 FOREIGN_SHARE = 0.1  # of messages that are taken to be foreign, whatever the rows hold of them
 FEWEST_FOREIGN = 20  # rows that belong nowhere, from which they alone teach it
-LEAST_SEEN = 2  # rows that hold a word that is kept
+LEAST_SEEN = 2  # rows that hold a word that counts
+RARITY = 1 << 16  # places for the rarity of words; collisions cost little
+FOLDS = 5
+MANY = 3_000  # rows from which one fold alone is held out
+BATCH = 512  # rows a step
+LEAST_STEPS = 200
+FIRST_MOMENT, SECOND_MOMENT, TINY = 0.9, 0.99, 1e-7  # Adam's
 NEWTON_STEPS = 50
-TEMPERATURES = np.geomspace(0.01, 2.0, 80)
+TEMPERATURES = np.geomspace(0.2, 20.0, 80)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a part is fitted; one setting serves every set that was measured.
 
-    `width` is γ of exp(−γ‖a − b‖²), which the waves approximate; `share` the weight of words
-    beside the embedding's 1; `ridge` the penalty; `words` how many words and pairs of words are
-    known at most. `threshold` is the probability from which a part is trusted in use.
+    `width` is γ of exp(−γ‖a − b‖²), which the waves approximate; `reach` and `share` scale the
+    embedding and the words; `decay` holds the weights small, `ridge` is the penalty of nearness.
+    `threshold` is the probability from which a part is trusted in use.
     """
 
-    waves: int = 1024
-    words: int = 3072
+    waves: int = 512
+    buckets: int = 3072
     width: float = 1.5
-    share: float = 0.5
-    ridge: float = 0.3
+    reach: float = 8.0
+    share: float = 5.0
+    decay: float = 3e-4
+    rate: float = 0.03
+    epochs: int = 8
+    ridge: float = 20.0
     threshold: float = 0.7
     seed: int = 7
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A part, and what it says of its own rows when each row's group is left out [n, labels]."""
+    """A part, and what it says of rows that a fit never saw.
+
+    `held` are their places, `scores` and `near` [held, labels] what they score.
+    """
 
     part: Part
-    held_out: Floats
+    held: NDArray[np.intp]
+    scores: Floats
+    near: Floats
 
 
 def fit(
@@ -60,22 +78,68 @@ def fit(
     *,
     contextual: bool = False,
 ) -> Fitted:
-    """Fit a part to rows; those of one group are judged by a fit without it."""
+    """Fit a part to rows; those of one group are held out together."""
     names = tuple(sorted(set(labels)))
     wanted = np.array([names.index(label) for label in labels])
     features = Features(
-        waves(vectors.shape[1], recipe), *known_words(texts, recipe.words), recipe.share
+        waves(vectors.shape[1], recipe),
+        rarity(texts),
+        recipe.buckets,
+        recipe.reach,
+        recipe.share,
     )
     rows = features.of(vectors, texts)
-    targets = np.eye(len(names), dtype=np.float32)[wanted]
-    weights, hat = _ridge(rows, targets, recipe.ridge)
-    fitted = rows @ weights
-    scores = _left_out(hat, fitted, targets, groups)
     nowhere = next((i for i, name in enumerate(names) if name in NOWHERE), None)
-    temperature = _temperature(scores, wanted)
-    novelty = _novelty(hat, fitted, targets, scores, wanted, names, nowhere, temperature)
-    part = Part(names, features, weights, temperature, recipe.threshold, novelty, contextual)
-    return Fitted(part, scores)
+    nearness, novelty, near = _nearness(
+        rows[:, : features.near], wanted, names, groups, nowhere, recipe
+    )
+    folds = _folds(groups, recipe)
+    kept, scores = [], []
+    for fold in range(FOLDS if len(rows) <= MANY else 1):
+        out = folds == fold
+        if out.any() and not out.all():
+            weights = softmax_regression(rows[~out], wanted[~out], len(names), recipe)
+            kept.append(np.flatnonzero(out))
+            scores.append(rows[out] @ weights)
+    held, said = np.concatenate(kept), np.concatenate(scores)
+    part = Part(
+        labels=names,
+        features=features,
+        weights=softmax_regression(rows, wanted, len(names), recipe),
+        nearness=nearness,
+        temperature=_temperature(said, wanted[held]),
+        threshold=recipe.threshold,
+        novelty=novelty,
+        contextual=contextual,
+    )
+    return Fitted(part, held, said, near[held])
+
+
+def softmax_regression(
+    rows: Floats, wanted: NDArray[np.intp], labels: int, recipe: Recipe
+) -> Floats:
+    """Return weights [features, labels] that make the wanted labels likely, by Adam."""
+    drawn = np.random.default_rng(recipe.seed)
+    weights = np.zeros((rows.shape[1], labels), dtype=np.float32)
+    first, second = np.zeros_like(weights), np.zeros_like(weights)
+    each = -(-len(rows) // BATCH)
+    epochs = max(recipe.epochs, -(-LEAST_STEPS // each))
+    step = 0
+    for _ in range(epochs):
+        order = drawn.permutation(len(rows))
+        for start in range(0, len(rows), BATCH):
+            taken = order[start : start + BATCH]
+            some = rows[taken]
+            off = softmax(some @ weights)
+            off[np.arange(len(taken)), wanted[taken]] -= 1
+            slope = some.T @ off / np.float32(len(taken)) + np.float32(recipe.decay) * weights
+            step += 1
+            first += np.float32(1 - FIRST_MOMENT) * (slope - first)
+            second += np.float32(1 - SECOND_MOMENT) * (slope * slope - second)
+            rate = recipe.rate * (0.5 + 0.5 * np.cos(np.pi * step / (epochs * each)))
+            grown = np.sqrt(second / np.float32(1 - SECOND_MOMENT**step)) + np.float32(TINY)
+            weights -= np.float32(rate / (1 - FIRST_MOMENT**step)) * first / grown
+    return weights
 
 
 def waves(dimensions: int, recipe: Recipe) -> Floats:
@@ -92,18 +156,40 @@ def waves(dimensions: int, recipe: Recipe) -> Floats:
     return np.asarray(made, dtype=np.float16).astype(np.float32)  # as it will be kept
 
 
-def known_words(texts: Sequence[str], most: int) -> tuple[NDArray[np.int64], Floats]:
-    """Return the hashes of the words and pairs that most texts hold, in order, and their rarity.
+def rarity(texts: Sequence[str]) -> Floats:
+    """Return log((n + 1) / (count + 1)) + 1 of each gram's place.
 
-    Rarity is log((n + 1) / (count + 1)) + 1. What one text alone holds is left out: it says
-    nothing of others, and might be somebody's name.
+    What one text alone holds counts as nothing: it says nothing of others, and might be
+    somebody's name.
     """
-    found = [grams(text) for text in texts]
-    words, counts = np.unique(np.concatenate(found), return_counts=True)
-    kept = np.sort(np.argsort(-counts, kind="stable")[:most])
-    kept = kept[counts[kept] >= LEAST_SEEN]
-    rarity = np.log((len(texts) + 1) / (counts[kept] + 1)) + 1
-    return words[kept], rarity.astype(np.float16).astype(np.float32)
+    counts = np.zeros(RARITY)
+    for text in texts:
+        counts[np.unique(grams(text) % RARITY)] += 1
+    made = np.where(counts >= LEAST_SEEN, np.log((len(texts) + 1) / (counts + 1)) + 1, 0.0)
+    return np.asarray(made, dtype=np.float16).astype(np.float32)  # as it will be kept
+
+
+def _nearness(
+    rows: Floats,
+    wanted: NDArray[np.intp],
+    names: Sequence[str],
+    groups: Sequence[str],
+    nowhere: int | None,
+    recipe: Recipe,
+) -> tuple[Floats, Floats | None, Floats]:
+    """Return weights of nearness, those of novelty, and what rows score when left out."""
+    targets = np.eye(len(names), dtype=np.float32)[wanted]
+    weights, half = _ridge(rows, targets, recipe.ridge)
+    fitted = rows @ weights
+    near = _left_out(half, fitted, targets, groups)
+    return weights, _novelty(half, fitted, targets, near, wanted, names, nowhere), near
+
+
+def _folds(groups: Sequence[str], recipe: Recipe) -> NDArray[np.intp]:
+    """Return each row's fold: groups are dealt out in an order drawn by the seed."""
+    named = np.unique(np.asarray(groups), return_inverse=True)[1]
+    order = np.random.default_rng(recipe.seed).permutation(int(named.max()) + 1)
+    return np.asarray((order % FOLDS)[named], dtype=np.intp)
 
 
 def _ridge(rows: Floats, targets: Floats, penalty: float) -> tuple[Floats, Floats]:
@@ -120,9 +206,11 @@ def _ridge(rows: Floats, targets: Floats, penalty: float) -> tuple[Floats, Float
 
 def _left_out(half: Floats, fitted: Floats, targets: Floats, groups: Sequence[str]) -> Floats:
     """Return what rows score where their whole group was left out of the fit."""
-    made = np.empty_like(fitted)
+    alone = 1 - (half * half).sum(axis=1)  # of rows that are a group by themselves
+    made = np.asarray(targets - (targets - fitted) / alone[:, None], np.float32)
     for places in _places(groups):
-        made[places] = _without(half[places], fitted[places], targets[places])
+        if len(places) > 1:
+            made[places] = _without(half[places], fitted[places], targets[places])
     return made
 
 
@@ -141,10 +229,10 @@ def _places(groups: Sequence[str]) -> list[NDArray[np.intp]]:
 def _temperature(scores: Floats, wanted: NDArray[np.intp]) -> float:
     """Return the temperature at which held-out probabilities have the least log loss.
 
-    Each label is taken to have been wrong once more than it was: few rows that are all right do
-    not make a part certain.
+    One row more is taken to have been wrong (as in Laplace's rule of succession): few rows that
+    are all right do not make a part certain.
     """
-    rows, doubt = np.arange(len(wanted)), scores.shape[1] / (len(wanted) + scores.shape[1])
+    rows, doubt = np.arange(len(wanted)), 1 / (len(wanted) + 2)
     losses = []
     for temperature in TEMPERATURES:
         logs = np.log(softmax(scores / temperature) + 1e-9)
@@ -160,26 +248,23 @@ def _novelty(
     wanted: NDArray[np.intp],
     names: Sequence[str],
     nowhere: int | None,
-    temperature: float,
 ) -> Floats | None:
     """Return weights of the signs of a foreign message, None where nothing can teach them."""
     inside = [c for c in range(len(names)) if c != nowhere]
     kinds = []
     if nowhere is not None and (wanted == nowhere).sum() >= FEWEST_FOREIGN:
-        kinds.append(signs(scores[wanted == nowhere], temperature, nowhere))
+        kinds.append(signs(scores[wanted == nowhere], nowhere))
     if len(inside) >= PSEUDO_LABELS:
         unseen = []
         for label in inside:
             places = np.flatnonzero(wanted == label)
             left = _without(half[places], fitted[places], targets[places])
             shifted = nowhere if nowhere is None or nowhere < label else nowhere - 1
-            unseen.append(signs(np.delete(left, label, axis=1), temperature, shifted))
+            unseen.append(signs(np.delete(left, label, axis=1), shifted))
         kinds.append(np.concatenate(unseen))
     if not kinds or len(inside) < 2:
         return None
-    known = signs(
-        scores[wanted != nowhere] if nowhere is not None else scores, temperature, nowhere
-    )
+    known = signs(scores[wanted != nowhere] if nowhere is not None else scores, nowhere)
     weights = [np.full(len(known), (1 - FOREIGN_SHARE) / len(known))]
     weights += [np.full(len(kind), FOREIGN_SHARE / len(kinds) / len(kind)) for kind in kinds]
     rows = np.concatenate([known, *kinds])

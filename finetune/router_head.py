@@ -19,7 +19,7 @@ from finetune.backends import Made, Report, TrainingError
 from finetune.head_fit import Fitted, Recipe, fit
 from retrieval.artefacts import PROBE, save
 from retrieval.embeddings import Embedder, configured_model, open_embedder
-from retrieval.router_head import KIND, NOWHERE, Part, calibrated, in_conversation, side_by_side
+from retrieval.router_head import KIND, NOWHERE, Part, in_conversation, side_by_side
 from store.answers import Route
 from store.datasets import Dataset, DatasetRow
 from store.runs import Run
@@ -28,6 +28,7 @@ PARTS = ("route", "sentiment", "intent")
 FEWEST_PER_LABEL = 8  # rows of the training split
 SENTIMENTS = ("upset", "worried", "neutral", "pleased")
 BATCH = 256  # texts between two reports
+ABOVE_ZERO = ("waves", "buckets", "width", "reach", "rate", "epochs", "ridge")
 BINS = 10  # of the expected calibration error
 
 
@@ -98,10 +99,11 @@ def recipe_of(given: Mapping[str, Any]) -> Recipe:
         except (TypeError, ValueError) as error:
             raise TrainingError(f"{name} is to be a number, not {value!r}.") from error
     whole = Recipe(**made)
-    if min(whole.waves, whole.words, whole.width, whole.ridge) <= 0 or whole.share < 0:
-        raise TrainingError("waves, words, width and ridge are to be above 0, share at least 0.")
-    if max(whole.waves, whole.words) > 8192:
-        raise TrainingError("waves and words are to be 8,192 at most: more would not fit.")
+    above = {name: getattr(whole, name) for name in ABOVE_ZERO}
+    if min(above.values()) <= 0 or min(whole.share, whole.decay) < 0:
+        raise TrainingError(f"{', '.join(above)} are to be above 0, share and decay at least 0.")
+    if max(whole.waves, whole.buckets) > 8192:
+        raise TrainingError("waves and buckets are to be 8,192 at most: more would not fit.")
     if not 0 <= whole.threshold <= 1:
         raise TrainingError("threshold is to be a probability, from 0 to 1.")
     return whole
@@ -149,7 +151,7 @@ def train_with(
             contextual=contextual,
         )
         fitted[name] = made
-        told = figures(made.part, made.held_out, examples.labels)
+        told = figures(made, examples.labels)
         result[name] = told | {"rows": len(examples.texts), "labels": list(made.part.labels)}
         held = Examples.of(rows, name, "validation")
         if held.texts:
@@ -173,13 +175,15 @@ def save_head(
     told = {}
     for name, part in parts.items():
         numbers[f"{name}.waves"] = part.features.waves.astype(np.float16)
-        numbers[f"{name}.words"] = part.features.words.astype(np.uint32)
         numbers[f"{name}.rarity"] = part.features.rarity.astype(np.float16)
         numbers[f"{name}.weights"] = part.weights.astype(np.float16)
+        numbers[f"{name}.nearness"] = part.nearness.astype(np.float16)
         if part.novelty is not None:
             numbers[f"{name}.novelty"] = part.novelty
         told[name] = {
             "labels": list(part.labels),
+            "buckets": part.features.buckets,
+            "reach": part.features.reach,
             "share": part.features.share,
             "temperature": part.temperature,
             "threshold": part.threshold,
@@ -190,10 +194,10 @@ def save_head(
     save(folder, KIND, card | {"result": dict(result)}, numbers, embedder.embed([PROBE])[0])
 
 
-def figures(part: Part, scores: Any, labels: Sequence[str]) -> dict[str, Any]:
-    """Return accuracy, log loss and calibration error of held-out scores [n, labels]."""
-    probabilities, _ = calibrated(scores, part.temperature, part.novelty, part.nowhere)
-    return measured(part.labels, probabilities, labels)
+def figures(made: Fitted, labels: Sequence[str]) -> dict[str, Any]:
+    """Return accuracy, log loss and calibration error of the rows that were held out."""
+    probabilities, _ = made.part.calibrated(made.scores, made.near)
+    return measured(made.part.labels, probabilities, [labels[place] for place in made.held])
 
 
 def measured(names: Sequence[str], probabilities: Any, labels: Sequence[str]) -> dict[str, Any]:

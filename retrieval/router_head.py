@@ -1,10 +1,10 @@
 """A small trained head on the embedder: which label a message has, and whether it has any.
 
-A message's features are two. One is its embedding in random waves, cos and sin of random
-projections, whose inner product is a Gaussian kernel (Rahimi and Recht, 2007): a linear model on
-them bends as a kernel machine does, and no message that it learned from is kept in it. The other
-is its words and pairs of words, by their hashes and weighed by how rare they are: what the
-embedding blurs, such as one number and another. Everything here is numpy; training is in
+A message's features are three. Its embedding; the embedding in random waves, cos and sin of random
+projections, whose inner product is a Gaussian kernel (Rahimi and Recht, 2007), so that a linear
+model bends as a kernel machine does and keeps no message that it learned from; and its words,
+pairs of words and pieces of words, weighed by how rare they are and folded by signed hashing
+(Weinberger et al., 2009): what the embedding blurs. Everything here is numpy; training is in
 `finetune.router_head`.
 """
 
@@ -28,7 +28,11 @@ NOWHERE = frozenset({"oos", "out_of_scope"})
 """Labels of messages that belong to none of the others."""
 HISTORY_TURNS = 8  # earlier turns that join a message's vector in a head that reads them
 WORD = re.compile(r"[^\W_]+|[?!]")
-MOST_WORDS = 1_000  # of a message; what is longer says no more about its kind
+MOST_WORDS = 500  # of a message; what is longer says no more about its kind
+PIECES = (3, 4, 5)  # characters of pieces of words
+LONGEST = 40  # characters of a word that is cut into pieces
+SPREAD = 2_654_435_761  # Knuth's multiplicative hash: other bits from the same CRC
+SHARP = 0.1  # temperature of the best share among the signs of a foreign message
 
 Floats = NDArray[np.float32]
 
@@ -48,63 +52,77 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Features:
-    """How messages become numbers: waves [d, w], and known words by their hashes and rarity [v].
+    """How messages become numbers: waves [d, w], the rarity [r] of words, folded into buckets.
 
-    `words` is in order. `share` is the weight of the words beside the waves' 1.
+    `reach` scales embedding and waves, `share` the words.
     """
 
     waves: Floats
-    words: NDArray[np.int64]
     rarity: Floats
+    buckets: int
+    reach: float
     share: float
+
+    @property
+    def near(self) -> int:
+        """The number of features that are of the embedding: they come first."""
+        return 2 * int(self.waves.shape[1]) + int(self.waves.shape[0])
 
     @property
     def width(self) -> int:
         """The number of features."""
-        return 2 * int(self.waves.shape[1]) + len(self.words)
+        return self.near + self.buckets
 
     def of(self, vectors: Vectors, texts: Sequence[str]) -> Floats:
         """Return features [n, width] of vectors [n, d] of length 1 and their texts."""
         angles = vectors @ self.waves
         waves = self.waves.shape[1]
-        made = np.zeros((len(texts), self.width), dtype=np.float32)
+        made = np.empty((len(texts), self.width), dtype=np.float32)
         made[:, :waves], made[:, waves : 2 * waves] = np.cos(angles), np.sin(angles)
-        made[:, : 2 * waves] /= np.sqrt(waves)
+        made[:, : 2 * waves] *= self.reach / np.sqrt(waves)
+        made[:, 2 * waves : self.near] = vectors * self.reach
         for row, text in enumerate(texts):
-            columns = self._known(text)
-            weights = self.rarity[columns]
-            length = float(np.linalg.norm(weights)) or 1.0
-            made[row, 2 * waves + columns] = weights * (self.share**0.5 / length)
+            made[row, self.near :] = self._words(text)
         return made
 
-    def _known(self, text: str) -> NDArray[np.intp]:
-        if not len(self.words):
-            return np.zeros(0, dtype=np.intp)
+    def _words(self, text: str) -> Floats:
         hashes = grams(text)
-        places = np.minimum(np.searchsorted(self.words, hashes), len(self.words) - 1)
-        return np.asarray(places[self.words[places] == hashes], dtype=np.intp)
+        weights = self.rarity[hashes % len(self.rarity)]
+        length = float(np.linalg.norm(weights)) or 1.0
+        spread = (hashes * SPREAD) >> 8
+        signed = np.where(spread & 1, weights, -weights) * (self.share / length)
+        folded = np.bincount((spread >> 1) % self.buckets, signed, minlength=self.buckets)
+        return np.asarray(folded, dtype=np.float32)
 
 
 def grams(text: str) -> NDArray[np.int64]:
-    """Return the hashes of a text's words and pairs of neighbouring words, each once."""
+    """Return the hashes of a text's words, pairs of words and pieces of words, each once."""
     words = WORD.findall(text.casefold())[:MOST_WORDS]
     made = {*words, *(f"{a} {b}" for a, b in pairwise(words))}
-    return np.unique(np.array([zlib.crc32(gram.encode()) for gram in made], dtype=np.int64))
+    for word in words:
+        framed = f"<{word[:LONGEST]}>"
+        for size in PIECES:
+            made.update(f"#{framed[i : i + size]}" for i in range(len(framed) - size + 1))
+    hashes = [zlib.crc32(gram.encode("utf-8", "replace")) for gram in made]
+    return np.unique(np.array(hashes, dtype=np.int64))
 
 
 @dataclass(frozen=True)
 class Part:
     """One classifier: a linear model on features, calibrated, with a judge of what is foreign.
 
-    `weights` [features, labels]. `temperature` divides the scores before softmax. `novelty`
-    weighs `signs` (and ends with the bias), None where the part cannot tell what is foreign.
-    `threshold` is the probability from which it is trusted. `contextual` says that the vectors
-    are those of the message and of the message in its conversation, side by side.
+    `weights` [features, labels] give scores, which softmax makes probabilities after they are
+    divided by `temperature`. `nearness` [near features, labels] tells how near a message is to
+    what was learned, and `novelty` weighs the `signs` of that (its bias last); None where the
+    part cannot tell what is foreign. `threshold` is the probability from which it is trusted.
+    `contextual` says that vectors are those of a message and of it in its conversation, side by
+    side.
     """
 
     labels: tuple[str, ...]
     features: Features
     weights: Floats
+    nearness: Floats
     temperature: float
     threshold: float
     novelty: Floats | None
@@ -117,8 +135,27 @@ class Part:
 
     def predict(self, vectors: Vectors, texts: Sequence[str]) -> tuple[Floats, Floats]:
         """Return probabilities [n, labels], and of being foreign [n]."""
-        scores = self.features.of(vectors, texts) @ self.weights
-        return calibrated(scores, self.temperature, self.novelty, self.nowhere)
+        rows = self.features.of(vectors, texts)
+        near = rows[:, : self.features.near] @ self.nearness
+        return self.calibrated(rows @ self.weights, near)
+
+    def calibrated(self, scores: Floats, near: Floats) -> tuple[Floats, Floats]:
+        """Return probabilities [n, labels] and of being foreign [n], from both scores.
+
+        Where there is a label for what belongs nowhere, its probability is that of being foreign.
+        """
+        nowhere = self.nowhere
+        if self.novelty is None:
+            plain = softmax(scores / self.temperature)
+            foreign = np.zeros(len(scores)) if nowhere is None else plain[:, nowhere]
+            return plain, np.asarray(foreign, np.float32)
+        told = signs(near, nowhere) @ self.novelty[:-1] + self.novelty[-1]
+        foreign = np.asarray(1 / (1 + np.exp(-np.clip(told, -30, 30))), np.float32)
+        if nowhere is None:
+            return softmax(scores / self.temperature), foreign
+        rest = softmax(np.delete(scores, nowhere, axis=1) / self.temperature)
+        together = np.insert(rest * (1 - foreign)[:, None], nowhere, foreign, axis=1)
+        return np.asarray(together, np.float32), foreign
 
     def inputs(self, text: str, history: Sequence[str]) -> list[str]:
         """Return the texts whose vectors side by side stand for a message."""
@@ -135,14 +172,14 @@ def side_by_side(vectors: Sequence[Vectors]) -> Vectors:
     return np.asarray(np.concatenate(vectors, axis=1) / len(vectors) ** 0.5, dtype=np.float32)
 
 
-def signs(scores: Floats, temperature: float, nowhere: int | None) -> Floats:
-    """Return what tells a foreign message [n, 6], from scores [n, labels].
+def signs(near: Floats, nowhere: int | None) -> Floats:
+    """Return what tells a foreign message [n, 6], from scores of nearness [n, labels].
 
-    The best score, its lead, the sum and the length of all, the best probability, and the score
+    The best score, its lead, the sum and the length of all, the best one's share, and the score
     of the label for what belongs nowhere (0 without one). Far from all that was learned, waves
     add up to nothing: scores tend to 0.
     """
-    inside = scores if nowhere is None else np.delete(scores, nowhere, axis=1)
+    inside = near if nowhere is None else np.delete(near, nowhere, axis=1)
     ranked = np.sort(inside, axis=1)
     made = np.stack(
         [
@@ -150,32 +187,12 @@ def signs(scores: Floats, temperature: float, nowhere: int | None) -> Floats:
             ranked[:, -1] - ranked[:, -2],
             inside.sum(axis=1),
             np.linalg.norm(inside, axis=1),
-            softmax(inside / temperature).max(axis=1),
-            np.zeros(len(scores)) if nowhere is None else scores[:, nowhere],
+            softmax(inside / SHARP).max(axis=1),
+            np.zeros(len(near)) if nowhere is None else near[:, nowhere],
         ],
         axis=1,
     )
     return np.asarray(made, dtype=np.float32)
-
-
-def calibrated(
-    scores: Floats, temperature: float, novelty: Floats | None, nowhere: int | None
-) -> tuple[Floats, Floats]:
-    """Return probabilities [n, labels] and of being foreign [n] for scores [n, labels].
-
-    Where there is a label for what belongs nowhere, its probability is that of being foreign.
-    """
-    if novelty is None:
-        inside = softmax(scores / temperature)
-        foreign = np.zeros(len(scores)) if nowhere is None else inside[:, nowhere]
-        return np.asarray(inside, np.float32), np.asarray(foreign, np.float32)
-    told = signs(scores, temperature, nowhere) @ novelty[:-1] + novelty[-1]
-    foreign = 1 / (1 + np.exp(-np.clip(told, -30, 30)))
-    if nowhere is None:
-        return softmax(scores / temperature), np.asarray(foreign, np.float32)
-    rest = softmax(np.delete(scores, nowhere, axis=1) / temperature) * (1 - foreign)[:, None]
-    together = np.insert(rest, nowhere, foreign, axis=1)
-    return np.asarray(together, np.float32), np.asarray(foreign, np.float32)
 
 
 def softmax(values: Floats) -> Floats:
@@ -232,11 +249,13 @@ def _part(told: Mapping[str, Any], name: str, numbers: Mapping[str, NDArray[Any]
         labels=tuple(str(label) for label in told["labels"]),
         features=Features(
             floats("waves"),
-            np.asarray(numbers[f"{name}.words"], dtype=np.int64),
             floats("rarity"),
+            int(told["buckets"]),
+            float(told["reach"]),
             float(told["share"]),
         ),
         weights=floats("weights"),
+        nearness=floats("nearness"),
         temperature=float(told["temperature"]),
         threshold=float(told["threshold"]),
         novelty=floats("novelty") if told["novelty"] else None,
@@ -250,8 +269,10 @@ def _fits(part: Part, dimensions: int) -> bool:
     return (
         features.waves.ndim == 2
         and features.waves.shape[0] == dimensions * (1 + part.contextual)
-        and features.words.shape == features.rarity.shape == (len(features.rarity),)
+        and features.rarity.ndim == 1
+        and len(features.rarity) > 0
         and part.weights.shape == (features.width, len(part.labels))
+        and part.nearness.shape == (features.near, len(part.labels))
         and (part.novelty is None or part.novelty.shape == (SIGNS + 1,))
         and len(part.labels) > 1
         and part.temperature > 0

@@ -60,7 +60,7 @@ def trained(embedder: Embedder, tmp_path_factory: pytest.TempPathFactory) -> Pat
             """There is no provider."""
 
     train_with(
-        embedder, {"waves": 256, "words": 512, "threshold": 0.6}, list(rows()), folder, Silent()
+        embedder, {"waves": 256, "buckets": 512, "threshold": 0.6}, list(rows()), folder, Silent()
     )
     return folder
 

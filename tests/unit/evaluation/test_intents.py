@@ -19,7 +19,7 @@ from evaluation.vectors import KeptVectors
 from finetune.head_fit import Recipe
 from tests.unit.finetune.routes import ROUTES, PlainEmbedder
 
-SMALL = Recipe(waves=48, words=64)
+SMALL = Recipe(waves=48, buckets=256)
 
 
 def labelled(split: str = "train", **more: Any) -> list[Labelled]:
