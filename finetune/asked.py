@@ -19,7 +19,7 @@ ASKING = re.compile(
     re.IGNORECASE,
 )
 CODE = re.compile(
-    r"(?<![\w.,$€£])#?(?=[\w/-]*\d)[A-Za-z0-9][\w/-]*(?:[ .-](?=[\w/-]*\d)[\w/-]+){0,6}"
+    r"(?<![\w.,$€£])#?(?=[\w/-]*\d)[A-Za-z0-9][\w/-]*(?:[ .-](?=[\w/-]*\d)[\w/-]+){0,15}"
 )
 WORD = re.compile(r"(?<![\w@.])[A-Za-z0-9_][\w.-]{2,}")
 LINE = re.compile(r"[^\n\ue000]+")

@@ -232,9 +232,9 @@ STATES: tuple[Detector, ...] = (
 # --- numbers behind words that announce them -----------------------------------------------
 
 MARK = (
-    r"(?:\s*(?:number|numbers|nr\.?|no\.?|num|id|ids|code|card|#|is|was|are|it's|its|that's|:|="
+    r"(?:\s*(?:'s|number|numbers|nr\.?|no\.?|num|id|ids|code|card|#|is|was|are|it's|its|that's|:|="
     r"|-|,|\("
-    r"|ref(?:erence)?|confirmation|locator|please|ends? (?:in|with)|ending (?:in|with)"
+    r"|ref(?:erence)?|confirmation|locator|please|ends?(?: in| with)?|ending(?: in| with)?"
     r"|last (?:four|4|five|5)(?: digits)?|on file)(?![a-z]))"
 )
 VALUE = r"[\"'“‘`(]?#?\s?(?P<v>(?=[\w/-]*\d)[a-z0-9][\w/-]*(?:[ .-](?=[\w/-]*\d)[\w/-]+){0,6})"

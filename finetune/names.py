@@ -16,6 +16,7 @@ LONGEST_REPLY = 6  # words of a message that gives a name and says no more
 SHORT_REPLY = 3  # words of one in which a name may stand in small letters
 LEAST = 3  # letters of a part of a name that is looked for on its own
 MOST_PARTS = 5
+LONGEST = 100  # characters of a name
 INITIAL = 2  # letters of a part behind which a stop ends no sentence: "J. Smith", "St. John"
 
 PART = r"[^\W\d_](?:[^\W\d_]|['.-](?=[^\W\d_]))*\.?"
@@ -42,7 +43,10 @@ NAMED = re.compile(
     r"|employee|patient|passenger|host|maiden|middle|account(?: holder)?)?[ -]?\bname(?:'s| is"
     r"| was|:| -"
     r"| =|s are)|call me|i am called|i go by|goes by|speaking (?:with|to)|spoke (?:with|to)"
-    r"|talk(?:ed|ing)? (?:with|to)|named|account holder(?: is)?:?|card ?holder(?: is)?:?"
+    r"|talk(?:ed|ing)? (?:with|to)|named|name on (?:the |my )?card(?: is|:)?"
+    r"|mein name ist|ich hei(?:ß|ss)e|je m'appelle|mon nom est"
+    r"|me llamo|mi nombre es|mi chiamo|il mio nome è|meu nome é|ik heet|mijn naam is|nazywam się"
+    r"|jag heter|jeg heter|account holder(?: is)?:?|card ?holder(?: is)?:?"
     r"|signed(?: by)?:"
     r"|attn:?|attention:|c/o|on behalf of|under (?:the )?name(?: of)?|in the name of|belongs to"
     r"|registered to|addressed to|payable to))\s+[\"'“]?" + NEXT
@@ -127,14 +131,15 @@ def _read(
     for count, word in enumerate(WORDS.finditer(ENDS.split(text[start:end])[0])):
         part = re.sub(r"'s?$", "", word[0].rstrip(".'-"))
         plain = part.casefold()
-        if not part or count == MOST_PARTS or text[last : start + word.start()].strip(" "):
+        if not part or count == MOST_PARTS or text[last : start + word.start()].strip(" ."):
             break
         if count == 0 or not PARTICLES.fullmatch(plain):
             common = plain in COMMON_WORDS and plain not in GIVEN
             shouted = len(part) > 1 and part.isupper() and plain not in GIVEN
             if plain in NO_NAMES or (not everyday and (common or (shouted and count == 0))):
                 break
-            capital = part[:1].isupper() or (small and count <= 1 and not common)
+            known = count == 0 and plain in GIVEN and plain not in COMMON_WORDS
+            capital = part[:1].isupper() or known or (small and count <= 1 and not common)
             if not capital or (count > 0 and plain in COMMON_WORDS and not part[:1].isupper()):
                 break
         last = start + word.start() + len(part)
@@ -173,20 +178,19 @@ def _asked_for(text: str) -> Iterator[Span]:
 
 def _widespread(text: str) -> Iterator[Span]:
     """Yield names that begin with a widespread given name, written with a capital."""
-    for found in re.finditer(NAME, text):
-        place = found.start()
-        for word in WORDS.finditer(found[0]):
-            begin = place + word.start()
-            part = re.sub(r"'s?$", "", word[0].rstrip(".'-"))
-            plain = part.casefold()
-            known = part[:1].isupper() and plain.partition("-")[0] in GIVEN
-            if not known or PLACES.search(text[max(0, begin - 8) : begin]):
-                continue
-            spans = list(_read(text, begin, found.end(), everyday=False))
-            alone = bool(spans) and " " not in text[spans[0][0] : spans[0][1]]
-            if spans and not (plain in COMMON_WORDS and (alone or _begins(text, begin))):
-                yield spans[0]
-                break
+    reached = 0
+    for word in WORDS.finditer(text):
+        begin = word.start()
+        part = re.sub(r"'s?$", "", word[0].rstrip(".'-"))
+        plain = part.casefold()
+        known = part[:1].isupper() and plain.partition("-")[0] in GIVEN
+        if begin < reached or not known or PLACES.search(text[max(0, begin - 8) : begin]):
+            continue
+        spans = list(_read(text, begin, begin + LONGEST, everyday=False))
+        alone = bool(spans) and " " not in text[spans[0][0] : spans[0][1]]
+        if spans and not (plain in COMMON_WORDS and (alone or _begins(text, begin))):
+            yield spans[0]
+            reached = spans[0][1]
 
 
 def _begins(text: str, place: int) -> bool:

@@ -64,6 +64,11 @@ SAID = (
     ("NAME", "My name is Siobhán O'Connell-Byrne.", "O'Connell"),
     ("NAME", "Best regards,\nTadhg", "Tadhg"),
     ("NAME", "Nguyễn Thị Minh here", "Nguyễn"),
+    ("NAME", "Mein Name ist Jürgen Müller, guten Tag", "Müller"),
+    ("NAME", "name on card J. R. Hartley", "Hartley"),
+    ("NAME", "hi, i'm angela and i need help", "angela"),
+    ("NATIONAL_ID", "SSN ending 6789", "6789"),
+    ("ACCOUNT", "My employee number's E-10442", "10442"),
     ("NAME", "tell Ludwig van Beethoven so", "Beethoven"),
 )
 
@@ -145,6 +150,7 @@ def test_a_large_directory_is_read_once() -> None:
         ("What was your mother's maiden name?", "Sanchez", "NAME"),
         ("and the new address please?", "Rose Cottage 4, Little Snoring", "ADDRESS"),
         ("What is your username?", "moonchild", "USERNAME"),
+        ("Could I have your phone?", "sure: 0 4 1 5 5 5 1 2 3 4", "PHONE"),
     ],
 )
 def test_an_answer_counts_as_what_was_asked_for(question: str, reply: str, kind: str) -> None:
