@@ -97,9 +97,11 @@ def told(slack: SlackServer, engine: Engine, channel: str, thread: str) -> Messa
 def _waiting(engine: Engine) -> int:
     """How many posts are still to be sent."""
     with engine.connect() as connection:
-        return connection.execute(
-            text("SELECT count(*) FROM posts WHERE state IN ('waiting', 'posting')")
-        ).scalar_one()
+        return int(
+            connection.execute(
+                text("SELECT count(*) FROM posts WHERE state IN ('waiting', 'posting')")
+            ).scalar_one()
+        )
 
 
 def titles(engine: Engine, workspace_id: int) -> list[str]:
