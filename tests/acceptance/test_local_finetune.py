@@ -191,8 +191,9 @@ def trained(trainer: Trainer) -> Run:
     """A run with LoRA that was started at the terminal and carried out."""
     started = trainer.footnote.run(
         *("finetune", "start", "--backend", "local", "--dataset", str(trainer.dataset_id)),
-        *("--base", trainer.base, "--name", "voice", "--json"),
+        *("--base", trainer.base.name, "--name", "voice", "--json"),
         *(part for name, value in SHORT.items() for part in ("--recipe", f"{name}={value}")),
+        folder=trainer.base.parent,
     )
     assert started.code == 0, started.told
     (run,) = list_runs(trainer.engine, trainer.workspace_id)
