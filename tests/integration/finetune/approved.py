@@ -41,6 +41,7 @@ def approve(
     answer_id: str | None = None,
     quality: float = 1.0,
     audience: Sequence[str] = ("everyone",),
+    user_id: str | None = None,
     redactions: Mapping[str, int] | None = None,
     decided: bool = True,
 ) -> Transcript:
@@ -58,6 +59,7 @@ def approve(
                 key,
                 messages,
                 audience=audience,
+                user_id=user_id,
                 added_by="U1",
                 answer_id=answer_id,
                 disliked=disliked,

@@ -18,6 +18,7 @@ from finetune.imports import import_file
 from finetune.upload import jsonl
 from store.audit import read_audit
 from store.datasets import Dataset, DatasetRow, Format, find_dataset, read_rows
+from store.privacy import forget_person
 from store.reviews import reopen_transcript, review_candidate
 from store.transcripts import Said, Transcript, list_transcripts
 from store.workspaces import ensure_workspace
@@ -137,6 +138,21 @@ def test_rows_go_with_their_transcript(team: Team) -> None:
     with team.engine.begin() as connection:
         connection.execute(text("DELETE FROM transcripts WHERE id = :id"), {"id": kept.id})
     assert kept.id not in [row.transcript_id for row in team.rows(dataset)]
+
+
+def test_forgetting_a_person_takes_their_rows_out_of_datasets(team: Team) -> None:
+    """The dataset is withdrawn, and what is built of the rest is another one."""
+    theirs = team.approve("mine", said(THANKS, WELCOME), origin="shortcut", user_id="U7")
+    other = team.approve("b", said(*_talk(3)))
+    dataset = team.build()
+    assert {row.transcript_id for row in team.rows(dataset)} == {theirs.id, other.id}
+
+    forget_person(team.engine, team.id, "U7", actor="U1")
+
+    assert [row.transcript_id for row in team.rows(dataset)] == [other.id]
+    assert find_dataset(team.engine, team.id, dataset.id).withdrawn_at is not None
+    rest = team.build()
+    assert (rest.id != dataset.id, rest.withdrawn_at) == (True, None)
 
 
 def test_personal_data_that_was_missed_stops_the_build(team: Team) -> None:
