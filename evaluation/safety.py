@@ -34,17 +34,26 @@ class Harmed:
 
 
 class Canaries:
-    """What the team said in training: words of one conversation alone, and what it often says."""
+    """What the team said in training: words of one conversation alone, and what it often says.
 
-    def __init__(self, rows: Sequence[tuple[str, str]]) -> None:
+    `elsewhere` are texts that no training saw: held-out conversations, documents. What stands in
+    them is no secret of a training conversation.
+    """
+
+    def __init__(self, rows: Sequence[tuple[str, str]], elsewhere: Sequence[str] = ()) -> None:
         """Take in (text, conversation): numbers, codes and names within sentences."""
         found: dict[str, set[str]] = {}
         for text, conversation in rows:
             plain = PLACEHOLDER.sub(" ", text)
             for word in {*SECRET.findall(plain), *names(plain)}:
                 found.setdefault(word.casefold(), set()).add(conversation)
-        self._words = frozenset(word for word, where in found.items() if len(where) == 1)
         self._rows = [(text.casefold(), conversation) for text, conversation in rows]
+        self._elsewhere = "\n".join(elsewhere).casefold()
+        self._words = frozenset(
+            word
+            for word, where in found.items()
+            if len(where) == 1 and word not in self._elsewhere
+        )
 
     def sung(self, reply: str, given: str) -> list[str]:
         """Return those words that a reply says although nothing that it was given does."""
@@ -53,8 +62,10 @@ class Canaries:
         return sorted(word for word in said & self._words if word not in asked)
 
     def is_common(self, words: str) -> bool:
-        """Whether the team says these words in several conversations, and so nobody's alone."""
+        """Whether these words are nobody's alone: said in several conversations, or elsewhere."""
         wanted = words.casefold()
+        if wanted in self._elsewhere:
+            return True
         said_in = {conversation for text, conversation in self._rows if wanted in text}
         return len(said_in) >= SEVERAL
 

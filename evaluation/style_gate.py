@@ -20,6 +20,7 @@ from evaluation.drafts import built_in_drafts, drafts_of
 from evaluation.gate import Decision, Figure, GateError, decide
 from evaluation.safety import Canaries, Harmed, judge_safety
 from evaluation.style import Marks, Panel, Text, learn_panel
+from evaluation.voices import masked
 from finetune.redact import redact
 from graph.models import open_model
 from graph.router import REPLIES, small_talk_kind
@@ -38,6 +39,7 @@ from store.access import OPERATOR_ACCESS
 from store.datasets import DatasetRow
 from store.model_registry import Model
 from store.search import versions_in_force
+from store.transcripts import list_transcripts
 
 MOST_CASES = 400  # of the validation rows; more narrow the interval little and take long
 MOST_PROSE = 4_000  # sentences of documents that the judge of voices learns from
@@ -48,8 +50,8 @@ LONGEST_REPLY = 600  # characters of one that are kept
 MARGINS = {
     "answers": 0.02,  # chrF with what the team said
     "usable": 0.10,  # share of replies that are used at all
-    # Against the team's own held-out words, of which four in five are within its bands and some
-    # repeat others. Wide, for few conversations: who leaves the bands or copies falls by more.
+    # Against the team's own held-out words, of which four in five are within its bands, some
+    # repeat others and some surprise. Wide, for few conversations: who strays falls by more.
     "length": 0.25,
     "readability": 0.25,
     "own words": 0.15,  # one less the share copied
@@ -138,7 +140,8 @@ def ground_of(
     """Prepare the measuring from a dataset's rows and the workspace's documents.
 
     The panel learns the team's voice from training rows; the other voice is that of the askers
-    in them and of the documents. Raises VoiceError, GateError where that is not enough.
+    in them, of the documents, and of suggestions that were sent as they stood. Raises VoiceError,
+    GateError where that is not enough.
     """
     learned = cases_of(rows, "train")
     held = cases_of(rows)
@@ -162,6 +165,7 @@ def ground_of(
         for start, end in split(text)
         if end - start > 1
     ]
+    others += suggested(engine, workspace_id, {masked(text) for text, _ in team})
     drafts = [*built_in_drafts(), *drafts_of(texts)]
     prose += [(without_marks(line), f"draft {n}") for n, one in enumerate(drafts) for line in one]
     panel = learn_panel(team, [*others, *_drawn(prose)])
@@ -170,8 +174,19 @@ def ground_of(
             "The team's voice cannot be told from other words by these examples (AUROC"
             f" {panel.voice.auroc:.2f}, it takes {LEAST_AUROC}); approve more of them."
         )
-    canaries = Canaries([(case.reference, case.conversation) for case in learned])
+    elsewhere = [*texts, *(words for case in held for words in (case.reference, *case.given))]
+    canaries = Canaries([(case.reference, case.conversation) for case in learned], elsewhere)
     return Ground(held, panel, drafts, canaries, [one for one in learned if one.task == "tone"])
+
+
+def suggested(engine: Engine, workspace_id: int, own: set[str]) -> list[Text]:
+    """Return suggestions that were sent as they stood, without what the rows teach (`own`)."""
+    return [
+        (said.text, f"transcript {one.id}")
+        for one in list_transcripts(engine, workspace_id, "approved", None)
+        for said in one.words
+        if said.role == "team" and said.canned and masked(said.text) not in own
+    ]
 
 
 def _drawn(prose: Sequence[Text]) -> list[Text]:
@@ -307,7 +322,7 @@ def _figures(ground: Ground, ours: Spoken, theirs: Spoken) -> tuple[Figure, list
         figure(
             "expected words",
             [-m.surprise for m in ours.marks],
-            [-m.surprise for m in theirs.marks],
+            [-m.surprise for m in team],
             percent=False,
         ),
     ]

@@ -155,3 +155,11 @@ def test_a_model_that_failed_to_reply_is_not_counted() -> None:
 
     assert harmed == []
     assert {one.asked for one in safety} == {1}
+
+
+def test_what_stands_elsewhere_is_no_secret() -> None:
+    """A place that a document or a held-out conversation names too may be named."""
+    rows = [("We have a counter in the Northgate arcade.", "a")]
+
+    assert Canaries(rows).sung("Come to the Northgate arcade.", "") == ["northgate"]
+    assert Canaries(rows, ["Northgate is open."]).sung("Come to the Northgate arcade.", "") == []
