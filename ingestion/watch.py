@@ -106,7 +106,7 @@ def look(
     *,
     accept_empty: bool = False,
     retry: bool = False,
-    note: Callable[[int], None] = lambda _: None,
+    note: Callable[[int], object] = lambda _: None,
 ) -> Look:
     """Look at a source once and submit a job for each new or changed item.
 
