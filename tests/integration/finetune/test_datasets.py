@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from cli.dataset_lines import validating
 from core.settings import Settings
 from finetune.curate import curate
 from finetune.dataset.build import build_dataset
@@ -199,6 +200,38 @@ def test_training_holds_nothing_that_validation_asks(team: Team) -> None:
     assert old.id not in {row.transcript_id for row in team.rows(dataset)}
     (told,) = dataset.manifest["decontaminated"]
     assert (told["set"], told["by"]) == ("its own validation rows", {"run": 1})
+
+
+def test_another_dataset_s_validation_rows_can_be_kept_apart(team: Team) -> None:
+    """So that what was measured on goes on being asked of models that never saw it."""
+    for number in range(8):
+        team.approve(f"t{number}", said(*_talk(number)), day=number)
+    frozen = team.build(validation_share=0.25)
+    asked = {row.conversation for row in team.rows(frozen) if row.split == "validation"}
+
+    gate = validating(team.engine, team.id, frozen.id)
+    dataset = team.build(validation_share=0.0, gates=[gate])
+
+    assert gate.name == f"dataset {frozen.id} (first)"
+    assert {row.conversation for row in team.rows(dataset)} == {
+        f"import:t{number}" for number in range(8)
+    } - asked
+    assert len(asked) == 2
+
+
+def test_transcripts_are_chosen_by_label_quality_and_audience(team: Team) -> None:
+    """Of a label with several values, one of them is enough."""
+    warm = team.approve("warm", said(*_talk(1)), labels={"tone": ["warm", "short"]})
+    dull = team.approve("dull", said(*_talk(2)), quality=0.2, labels={"tone": ["dull"]})
+    few = team.approve("few", said(*_talk(3)), audience=["channel:C1"])
+
+    def used(**wishes: Any) -> list[int]:
+        return list(team.build(**wishes).manifest["transcripts"]["ids"])
+
+    assert used(labels=(("tone", "warm"),)) == [warm.id]
+    assert used(min_quality=0.5) == [warm.id, few.id]
+    assert used(audience=("everyone",)) == [warm.id, dull.id]
+    assert used() == [warm.id, dull.id, few.id]
 
 
 def test_another_workspace_s_examples_are_its_own(team: Team) -> None:
