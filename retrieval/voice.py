@@ -68,6 +68,7 @@ CONDITIONS: dict[str, re.Pattern[str]] = {
         "an upper limit": r"at most|no more than|maximum|up to|no later than|less than",
         "what comes before": r"before|prior to|until|in advance",
         "what comes after": r"after|afterwards|from then on",
+        "a condition": r"if|when(?:ever)?|provided(?: that)?|as long as|in case|in the event",
         "a possibility": r"may|might|could|possibly|usually|normally|generally",
     }.items()
 }  # fmt: skip

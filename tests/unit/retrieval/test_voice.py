@@ -98,6 +98,7 @@ def test_facts_may_not_move_to_another_sentence() -> None:
         ("Ask the team in Berlin.", "Ask the team in Madrid.", "a name was lost"),
         ("Ask the team.", "Ask the team, or write to Anna.", "a name was put in"),
         ("You must keep the receipt.", "You may keep the receipt.", "an obligation changed"),
+        ("You may leave if your manager agrees.", "You may leave.", "a condition changed"),
         ("It costs up to €40.", "It costs €40.", "an upper limit changed"),
         ("Only managers approve it.", "Managers approve it.", "an exclusion changed"),
         ("Send it before Monday.", "Send it after Monday.", "what comes before changed"),
