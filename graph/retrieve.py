@@ -77,10 +77,11 @@ def confidence_features(retrieval: Retrieval) -> dict[str, float]:
     The best cosine and how far it stands out from the median of what was found; of the first
     passage: its best sentence's cosine, whether it is among the three best by meaning and by
     words (0, 1 or 2), and its BM25 score as a share of what a passage full of the words gets.
+    Cosines are those to the question as it was embedded: the weights know no adapter's.
     """
     first, background = retrieval.passages[0], retrieval.background
-    similarity = max(p.candidate.similarity for p in retrieval.passages)
-    by_meaning = first.candidate.similarity >= background.third_similarity
+    similarity = max(p.candidate.cosine for p in retrieval.passages)
+    by_meaning = first.candidate.cosine >= background.third_similarity
     by_words = first.candidate.bm25 >= background.third_bm25
     sentences = [s.similarity for s in retrieval.sentences if s.passage is first]
     return {

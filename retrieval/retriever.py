@@ -47,7 +47,10 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Background:
-    """How near the found passages are as a whole: what the best one must stand out from."""
+    """How near the found passages are as a whole: what the best one must stand out from.
+
+    Similarities are those to the question as it was embedded, whatever turned it for the search.
+    """
 
     median_similarity: float = 0.0
     third_similarity: float = 0.0
@@ -58,7 +61,7 @@ class Background:
         """Measure the candidates, before any is left out."""
         if not candidates:
             return cls()
-        similarities = sorted((c.similarity for c in candidates), reverse=True)
+        similarities = sorted((c.cosine for c in candidates), reverse=True)
         scores = sorted((c.bm25 for c in candidates), reverse=True)
         third = min(2, len(candidates) - 1)
         return cls(float(np.median(similarities)), similarities[third], scores[third])
@@ -157,6 +160,7 @@ class Retriever:
             as_of,
             sought,
             wanted.joined(question_terms(question, earlier)),
+            plain=in_conversation,
         )
         passages = rank(candidates)
         sentences = self._sentences(embedder, passages[:SENTENCE_PASSAGES], asked, in_conversation)

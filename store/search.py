@@ -120,6 +120,7 @@ rest AS (
 ),
 scored AS MATERIALIZED (
     SELECT c.id AS chunk_id, c.content, 1 - (e.embedding <=> :vector) AS similarity,
+           1 - (e.embedding <=> :plain) AS cosine,
            greatest(0, - (c.term_weights <#> q.weights)) AS bm25, q.total
     FROM (SELECT chunk_id FROM nearest UNION SELECT chunk_id FROM lexical
           UNION SELECT chunk_id FROM rest) found
@@ -127,7 +128,7 @@ scored AS MATERIALIZED (
     JOIN {vectors} e ON e.chunk_id = c.id
     CROSS JOIN question q
 )
-SELECT s.chunk_id, s.content, s.similarity, s.bm25, s.total, v.id AS version_id,
+SELECT s.chunk_id, s.content, s.similarity, s.cosine, s.bm25, s.total, v.id AS version_id,
        d.key AS document_key, v.title, v.number, v.effective_from, v.effective_to, v.link, o.trust,
        vc.ordinal, vc.start_offset, vc.end_offset, vc.heading_path, vc.page,
        ARRAY(SELECT b.start_offset || ':' || b.kind FROM blocks b
@@ -147,8 +148,9 @@ ORDER BY s.similarity DESC, vc.version_id, vc.ordinal
 class Candidate:
     """A passage in its place in a version, with its raw scores for one question.
 
-    `similarity` is the cosine (-1 … 1); `bm25` is at least 0; `bm25_total` is the sum of the
-    question's term weights, the scale of `bm25`.
+    `similarity` is the cosine (-1 … 1) to what was searched for, `cosine` to the question as it
+    was embedded: the same, unless an adapter turned it. `bm25` is at least 0; `bm25_total` is the
+    sum of the question's term weights, the scale of `bm25`.
     """
 
     chunk_id: int
@@ -167,6 +169,7 @@ class Candidate:
     page: int | None
     content: str
     similarity: float
+    cosine: float
     bm25: float
     bm25_total: float
     blocks: tuple[tuple[int, BlockKind], ...] = ()  # where its blocks start in the text
@@ -191,13 +194,15 @@ def search(
     vector: NDArray[np.float32],
     term_weights: Mapping[int, float],
     *,
+    plain: NDArray[np.float32] | None = None,
     pool: int = POOL,
 ) -> list[Candidate]:
     """Return the passages nearest by vector and by BM25, each with both scores.
 
-    `vector` has the space's dimensions; `term_weights` are the question's, without inverse
-    frequency, which the statement adds. At most 2 × `pool` chunks, unranked. Raises
-    SpaceGoneError where the space was dropped meanwhile.
+    `vector` has the space's dimensions, `plain` is the same before an adapter turned it, None
+    where none did; `term_weights` are the question's, without inverse frequency, which the
+    statement adds. At most 2 × `pool` chunks, unranked. Raises SpaceGoneError where the space was
+    dropped meanwhile.
     """
     statement = text(
         SEARCH.format(
@@ -216,6 +221,7 @@ def search(
             {
                 **permitted(workspace_id, access, as_of),
                 "vector": HalfVector(vector),
+                "plain": HalfVector(vector if plain is None else plain),
                 "term_ids": list(term_weights),
                 "term_weights": list(term_weights.values()),
                 "pool": pool,
@@ -240,6 +246,7 @@ def search(
             page=row.page,
             content=row.content,
             similarity=float(row.similarity),
+            cosine=float(row.cosine),
             bm25=float(row.bm25),
             bm25_total=float(row.total),
             blocks=tuple(_block_start(entry) for entry in row.blocks),

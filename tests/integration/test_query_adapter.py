@@ -19,7 +19,8 @@ from graph.state import Question
 from ingestion.ingest import Ingester
 from retrieval.artefacts import PROBE, save
 from retrieval.embeddings import Embedder
-from retrieval.query_adapter import KIND
+from retrieval.query_adapter import KIND, OneAdapter, QueryAdapter
+from retrieval.retriever import Retriever
 from store.access import OPERATOR_ACCESS
 from store.model_registry import promote_model, register_model
 from store.search import versions_in_force
@@ -72,6 +73,33 @@ def test_an_adapter_in_use_turns_what_is_searched_for(
     assert "gone: not used, its folder" in last.trace["adapter"]["note"]
     assert [c["similarity"] for c in last.trace["candidates"]] == [
         c["similarity"] for c in before.trace["candidates"]
+    ]
+
+
+def test_whether_to_answer_is_decided_without_the_turn(
+    shared_engine: Engine, embedder: Embedder, tmp_path: Path
+) -> None:
+    """Other passages may come first, but how near the documents are stays what it is."""
+    workspace = ensure_workspace(shared_engine, "turned apart")
+    ingester = Ingester(shared_engine, workspace, embedder)
+    for thing in THINGS:
+        text = f"# {thing.title()}\n\nA {thing} can be returned within {len(thing)} weeks."
+        ingester.ingest(markdown_file(f"{thing}.md", text))
+    turn = QueryAdapter.load(adapter(tmp_path / "turn", embedder, "Carpet: returned"), embedder)
+    plain, turned = (
+        Retriever(shared_engine, workspace, embedder, adapters=adapters).retrieve(
+            "May I return my lamp?", (), OPERATOR_ACCESS, datetime.now(UTC)
+        )
+        for adapters in (None, OneAdapter(turn))
+    )
+    cosines = [
+        {passage.candidate.chunk_id: passage.candidate.cosine for passage in found.passages}
+        for found in (plain, turned)
+    ]
+    assert cosines[0] == pytest.approx(cosines[1], abs=1e-5)
+    assert turned.background.median_similarity == pytest.approx(plain.background.median_similarity)
+    assert [passage.candidate.similarity for passage in turned.passages] != [
+        passage.candidate.similarity for passage in plain.passages
     ]
 
 

@@ -30,6 +30,7 @@ PASSAGE = Passage(
         page=None,
         content=f"Returns\n{WORDS} and that is all there is to say about it",
         similarity=0.5,
+        cosine=0.5,
         bm25=1.0,
         bm25_total=2.0,
     ),

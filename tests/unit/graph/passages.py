@@ -29,6 +29,7 @@ def passage(content: str, start: int = 0, version_id: int = 1) -> Passage:
         page=None,
         content=content,
         similarity=0.5,
+        cosine=0.5,
         bm25=1.0,
         bm25_total=2.0,
     )

@@ -29,6 +29,7 @@ BARE = Candidate(
     page=None,
     content="Returns\nx",
     similarity=0.0,
+    cosine=0.0,
     bm25=0.0,
     bm25_total=10.0,
 )
@@ -41,6 +42,7 @@ def candidate(number: int, similarity: float, bm25: float, version: int = 1) -> 
         ordinal=number,
         version_id=version,
         similarity=similarity,
+        cosine=similarity,
         bm25=bm25,
     )
 
