@@ -18,6 +18,7 @@ from sqlalchemy import text
 from bot.status import check_slack
 from cli.brokers import broker, broker_name
 from cli.ingest import find_files, ingest_files
+from cli.local_voice import LocalVoice
 from cli.runtime import PARENT_VARIABLE, Runtime, database_url, parent_value
 from cli.services import Service, stop_all
 from cli.watch import LostServerError, lost_server, watch
@@ -131,7 +132,10 @@ def run(config: Settings, url: str, redis: str | None, *, samples: bool) -> None
         services += connect_slack(config, url, redis)
         report_model(config)
         next_steps(config, samples=samples)
-        watch(services, lambda: lost_server(config, url, redis), line)
+        voice = LocalVoice(
+            engine, runtime.workspace_id, lambda: make_service("serve", config, url, redis)
+        )
+        watch(services, lambda: lost_server(config, url, redis), line, voice.due)
     finally:
         ignore_interrupts()  # half of what follows would leave processes behind
         stop_all(services)
@@ -151,7 +155,11 @@ def make_service(name: str, config: Settings, url: str, redis: str | None) -> Se
     if redis is not None:
         environment["REDIS_URL"] = redis
     ready = ready_file(config, name)
-    arguments: tuple[str, ...] = () if name == "web" else ("--ready-file", str(ready))
+    arguments: tuple[str, ...] = ("--ready-file", str(ready))
+    if name == "web":
+        arguments = ()
+    if name == "serve":  # where it listens is in the registry
+        arguments = ("--port", "0")
     command = None
     if name == "worker":
         arguments += ("--concurrency", WORKER_PROCESSES)

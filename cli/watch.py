@@ -25,8 +25,9 @@ def watch(
     services: list[Service],
     lost: Callable[[], str | None],
     tell: Callable[[str, str, str], None],
+    late: Callable[[], Service | None] = lambda: None,
 ) -> None:
-    """Start services again that die, until interrupted.
+    """Start services again that die, until interrupted; `late` gives one that is needed by now.
 
     Raises ServiceUnavailableError where one dies too often, LostServerError where `lost` names
     a server: its successor has another address, which services learn only when they start.
@@ -38,6 +39,11 @@ def watch(
             raise LostServerError(
                 f"The embedded {name} keeps ending; see its log, and free memory and disk."
             )
+        needed = late()
+        if needed is not None:
+            needed.start()
+            services.append(needed)
+            tell("✓", needed.name, f"started; log: {needed.log}")
         for service in services:
             if service.exit_code is None:
                 continue

@@ -58,3 +58,23 @@ def test_a_service_that_dies_too_often_ends_the_watch(tmp_path: Path) -> None:
     with pytest.raises(ServiceUnavailableError, match="nonsense keeps ending: No such command"):
         watch([service], lambda: None, lambda *line: told.append(line))
     assert told[0][:2] == ("✗", "nonsense ended")
+
+
+def test_a_service_that_is_needed_later_is_started_and_watched(tmp_path: Path) -> None:
+    """It is told of once, and stands among the others from then on."""
+    services: list[Service] = []
+    told: list[tuple[str, str, str]] = []
+    waiting = [Service("serve", ("--help",), tmp_path / "serve.log", {}), None, None]
+    lost = iter([None, None, "database"])
+
+    with pytest.raises(LostServerError):
+        watch(
+            services,
+            lambda: next(lost),
+            lambda *line: told.append(line),
+            lambda: waiting.pop(0) if waiting else None,
+        )
+    assert [service.name for service in services] == ["serve"]
+    assert told[0][:2] == ("✓", "serve")
+    assert services[0].process is not None
+    services[0].process.wait(30)
