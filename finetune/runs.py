@@ -177,9 +177,13 @@ def carry_out(
     return run_leased(engine, job_id, work, "The training run", lease=lease)
 
 
-def run_folder(config: Settings, run_id: int) -> Path:
-    """Return the folder in which a run's files are: checkpoints, logs, what it made."""
-    return config.home / "models" / f"run-{run_id}"
+def run_folder(config: Settings, run: Run) -> Path:
+    """Return the folder in which a run's files are: checkpoints, logs, what it made.
+
+    Its name says what the run is made of: a run of the same number in another database, kept in
+    the same home, finds no checkpoints that are not its own.
+    """
+    return config.home / "models" / f"run-{run.id}-{run.key[:8]}"
 
 
 @dataclass
@@ -228,7 +232,7 @@ def _train(
     engine: Engine, config: Settings, run: Run, report: Report, opened: OpenBackend
 ) -> None:
     """Call the backend and end the run by what it did."""
-    folder = run_folder(config, run.id)
+    folder = run_folder(config, run)
     begun = time.time() if run.started_at is None else run.started_at.timestamp()
     try:
         dataset = _dataset(engine, run)

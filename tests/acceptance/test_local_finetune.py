@@ -148,7 +148,7 @@ class Trainer:
 
     def folder(self, run: Run) -> Path:
         """Return the run's folder."""
-        return run_folder(self.settings, run.id)
+        return run_folder(self.settings, run)
 
 
 def _row(number: int) -> DatasetRow:

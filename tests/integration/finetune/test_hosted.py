@@ -54,7 +54,7 @@ def test_a_run_becomes_a_candidate(bench: Bench, server: OpenAIServer) -> None:
     assert len(done.result["checkpoints"]) == 2
     assert (server.tuning.files, len(server.tuning.deleted)) == ({}, 2)
     assert messages(bench, run).count("successfully completed") == 1
-    table = run_folder(bench.settings, run.id) / "result-1.csv"
+    table = run_folder(bench.settings, run) / "result-1.csv"
     assert table.read_text("utf-8") == "step,train_loss\n1,2.0\n"
 
 

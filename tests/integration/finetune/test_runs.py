@@ -218,7 +218,7 @@ def test_what_goes_wrong_is_the_runs_reason(bench: Bench, does: Does, words: str
     assert words in failed.reason
     assert list_models(bench.engine, bench.workspace_id) == []
     assert waiting(bench, GATE_MODEL) == []
-    left = {path.name for path in run_folder(bench.settings, run.id).glob("*")}
+    left = {path.name for path in run_folder(bench.settings, run).glob("*")}
     assert left <= {"train.log"}
     assert begun(bench, scripted).id != run.id
 

@@ -25,6 +25,7 @@ from store.model_registry import (
     register_model,
     save_verdict,
 )
+from store.names import save_names
 from store.runs import add_run_event, report_step, start_run
 from store.uploads import open_upload
 from store.usage import Limits, count_message
@@ -242,6 +243,7 @@ def _fill_voice(shelf: Shelf) -> None:
                 workspace_id=workspace_id, kind="style", name="weekly", figures={}
             )
         )
+    save_names(engine, workspace_id, {"U1": ["Anna"]})
     report_step(engine, run_id, 1, 2, {"loss": 0.5})
     add_run_event(engine, run_id, "began")
     model = find_model(engine, workspace_id, "a")
