@@ -75,18 +75,21 @@ class Features:
 
     def of(self, vectors: Vectors, texts: Sequence[str]) -> Floats:
         """Return features [n, width] of vectors [n, d] of length 1 and their texts."""
+        return self.of_grams(vectors, [grams(text) for text in texts])
+
+    def of_grams(self, vectors: Vectors, texts: Sequence[NDArray[np.int64]]) -> Floats:
+        """Return the same of texts whose `grams` are known."""
         angles = vectors @ self.waves
         waves = self.waves.shape[1]
         made = np.empty((len(texts), self.width), dtype=np.float32)
         made[:, :waves], made[:, waves : 2 * waves] = np.cos(angles), np.sin(angles)
         made[:, : 2 * waves] *= self.reach / np.sqrt(waves)
         made[:, 2 * waves : self.near] = vectors * self.reach
-        for row, text in enumerate(texts):
-            made[row, self.near :] = self._words(text)
+        for row, hashes in enumerate(texts):
+            made[row, self.near :] = self._words(hashes)
         return made
 
-    def _words(self, text: str) -> Floats:
-        hashes = grams(text)
+    def _words(self, hashes: NDArray[np.int64]) -> Floats:
         weights = self.rarity[hashes % len(self.rarity)]
         length = float(np.linalg.norm(weights)) or 1.0
         spread = (hashes * SPREAD) >> 8
