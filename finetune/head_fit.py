@@ -29,7 +29,6 @@ FOLDS = 5
 MANY = 3_000  # rows from which one fold alone is held out
 BATCH = 512  # rows a step
 LEAST_STEPS = 200
-REST = 0.4  # of epochs and rate, for who begins from a fit to four fifths of many rows
 FIRST_MOMENT, SECOND_MOMENT, TINY = 0.9, 0.99, 1e-7  # Adam's
 NEWTON_STEPS = 50
 TEMPERATURES = np.geomspace(0.2, 20.0, 80)
@@ -96,19 +95,18 @@ def fit(
         rows[:, : features.near], wanted, names, groups, nowhere, recipe
     )
     folds = _folds(groups, recipe)
-    kept, scores, begun = [], [], None
+    kept, scores = [], []
     for fold in range(FOLDS if len(rows) <= MANY else 1):
         out = folds == fold
         if out.any() and not out.all():
             weights = softmax_regression(rows[~out], wanted[~out], len(names), recipe)
             kept.append(np.flatnonzero(out))
             scores.append(rows[out] @ weights)
-            begun = weights if len(rows) > MANY else None
     held, said = np.concatenate(kept), np.concatenate(scores)
     part = Part(
         labels=names,
         features=features,
-        weights=softmax_regression(rows, wanted, len(names), recipe, begun),
+        weights=softmax_regression(rows, wanted, len(names), recipe),
         nearness=nearness,
         temperature=_temperature(said, wanted[held]),
         threshold=recipe.threshold,
@@ -119,26 +117,14 @@ def fit(
 
 
 def softmax_regression(
-    rows: Floats,
-    wanted: NDArray[np.intp],
-    labels: int,
-    recipe: Recipe,
-    begun: Floats | None = None,
+    rows: Floats, wanted: NDArray[np.intp], labels: int, recipe: Recipe
 ) -> Floats:
-    """Return weights [features, labels] that make the wanted labels likely, by Adam.
-
-    `begun` are those of a fit to most of the same rows: less is left to be done then.
-    """
+    """Return weights [features, labels] that make the wanted labels likely, by Adam."""
     drawn = np.random.default_rng(recipe.seed)
-    weights = (
-        np.zeros((rows.shape[1], labels), dtype=np.float32) if begun is None else begun.copy()
-    )
+    weights = np.zeros((rows.shape[1], labels), dtype=np.float32)
     first, second = np.zeros_like(weights), np.zeros_like(weights)
     each = -(-len(rows) // BATCH)
     epochs = max(recipe.epochs, -(-LEAST_STEPS // each))
-    top = recipe.rate
-    if begun is not None:
-        epochs, top = max(1, round(epochs * REST)), top * REST
     step = 0
     for _ in range(epochs):
         order = drawn.permutation(len(rows))
@@ -151,7 +137,7 @@ def softmax_regression(
             step += 1
             first += np.float32(1 - FIRST_MOMENT) * (slope - first)
             second += np.float32(1 - SECOND_MOMENT) * (slope * slope - second)
-            rate = top * (0.5 + 0.5 * np.cos(np.pi * step / (epochs * each)))
+            rate = recipe.rate * (0.5 + 0.5 * np.cos(np.pi * step / (epochs * each)))
             grown = np.sqrt(second / np.float32(1 - SECOND_MOMENT**step)) + np.float32(TINY)
             weights -= np.float32(rate / (1 - FIRST_MOMENT**step)) * first / grown
     return weights
