@@ -204,11 +204,16 @@ def allow(runtime: Runtime, model: Model, force: str | None) -> None:
             ' another one, or say why it may answer all the same with --force "reason".'
         )
     gates = [one for one in list_verdicts(runtime.engine, model.id) if one.stage == "gate"]
-    if not gates or not gates[0].passed:
-        why = f"did not pass its gate: {gates[0].reason}" if gates else "was not gated yet."
+    overrule = f'`footnote models promote {model.name} --force "reason"`'
+    if not gates:
         raise ModelStateError(
-            f"{model.name} {why} Run `footnote models gate {model.name}`, or say why it may"
-            ' answer all the same with --force "reason".'
+            f"{model.name} was not gated yet. Run `footnote models gate {model.name}`, or say why"
+            f" it may answer all the same: {overrule}."
+        )
+    if not gates[0].passed:
+        raise ModelStateError(
+            f"{model.name} did not pass its gate: {gates[0].reason} Train another on more rows, or"
+            f" with more held out (--validation-share); or say why it may answer: {overrule}."
         )
 
 

@@ -29,8 +29,15 @@ def trace_lines(answer: Answer) -> Iterator[str]:
     """Return the answer and its trace, a line each."""
     kept = answer.trace
     yield f"question    {printable(answer.question)}"
-    yield f"route       {answer.route} → {answer.outcome}, confidence {kept['confidence']}"
-    yield f"answerer    {kept['answerer']}, style {kept['style']}, tokens {kept['tokens']}"
+    yield f"route       {answer.route} → {answer.outcome}, confidence {kept['confidence'] or '-'}"
+    if kept.get("router"):
+        told = " ".join(f"{name} {value}" for name, value in kept["router"].items() if value)
+        yield f"router      {printable(told)}"
+    tokens = " ".join(f"{name} {count}" for name, count in kept["tokens"].items())
+    yield (
+        f"answerer    {kept['answerer'] or '-'}, style {printable(kept['style'] or '-')},"
+        f" tokens {tokens or '-'}"
+    )
     for added in kept.get("expanded", ()):
         yield f"glossary    {printable(added['found'])} → {printable(added['added'])}"
     yield f"in force    {kept['as_of']}, {kept['history_turns']} earlier turns"

@@ -171,6 +171,10 @@ def list_all(
         return
     for one in found:
         click.echo(list_line(one))
+    if len(found) == limit:
+        click.echo(
+            f"There may be more: --after {found[-1].id} goes on, --limit shows more at once."
+        )
     if not found:
         click.echo("There are none; transcripts import FILE adds some.")
 
@@ -231,7 +235,7 @@ def approve_some(
     as_json: bool,
 ) -> None:
     """Make examples of transcripts NUMBERS, or of all that are clean."""
-    from finetune.review import approve, approve_clean  # noqa: PLC0415 - see above
+    from finetune.review import approve_clean, decide_all  # noqa: PLC0415 - see above
 
     if bool(numbers) == all_clean:
         raise click.UsageError("name transcripts by their numbers, or take --all-clean")
@@ -240,7 +244,7 @@ def approve_some(
         if all_clean:
             done = approve_clean(*place, actor(), despite)
         else:
-            done = [approve(*place, one, actor(), anyway=anyway).id for one in numbers]
+            done = decide_all(*place, numbers, "approved", actor(), anyway=anyway)
     _print_done("approved", done, as_json)
 
 
@@ -249,13 +253,33 @@ def approve_some(
 @json_option
 def reject_some(numbers: tuple[int, ...], as_json: bool) -> None:
     """Keep transcripts NUMBERS from being examples, for good."""
-    from finetune.review import reject  # noqa: PLC0415 - see above
+    from finetune.review import decide_all  # noqa: PLC0415 - see above
 
     if not numbers:
         raise click.UsageError("name transcripts by their numbers")
     with open_runtime() as runtime:
-        done = [reject(runtime.engine, runtime.workspace_id, one, actor()).id for one in numbers]
+        done = decide_all(runtime.engine, runtime.workspace_id, numbers, "rejected", actor())
     _print_done("rejected", done, as_json)
+
+
+@transcripts.command("delete")
+@numbers_argument
+@json_option
+def delete_some(numbers: tuple[int, ...], as_json: bool) -> None:
+    """Delete transcripts NUMBERS for good; datasets that hold them are withdrawn."""
+    from finetune.review import delete_all  # noqa: PLC0415 - see above
+
+    if not numbers:
+        raise click.UsageError("name transcripts by their numbers")
+    with open_runtime() as runtime:
+        withdrawn = delete_all(runtime.engine, runtime.workspace_id, numbers, actor())
+    if as_json:
+        print_json({"deleted": sorted(set(numbers)), "withdrawn_datasets": withdrawn})
+        return
+    click.echo(f"{counted(len(set(numbers)), 'transcript')} deleted.")
+    if withdrawn:
+        told = ", ".join(map(str, withdrawn))
+        click.echo(f"Withdrawn, since they held them: datasets {told}.")
 
 
 @transcripts.command("reopen")

@@ -160,6 +160,4 @@ def _hits(golds: Sequence[Gold], found: Sequence[Sequence[Passage]], depth: int)
 
 
 def _nearest(found: Sequence[Sequence[Passage]]) -> float:
-    return float(
-        np.mean([max((p.candidate.cosine for p in some), default=0.0) for some in found])
-    )
+    return float(np.mean([max((p.candidate.cosine for p in some), default=0.0) for some in found]))

@@ -10,7 +10,19 @@ from evaluation.gate import FEWEST_CONVERSATIONS, Figure, decide
 from evaluation.ngrams import WordModel
 from evaluation.said import Utterance, two_voices
 from evaluation.style import HABITS, readability
-from evaluation.voices import FOLDS, SEED, WORD, Floats, auroc, distinct, fold_of, learn, masked
+from evaluation.voices import (
+    FEWEST,
+    FOLDS,
+    SEED,
+    WORD,
+    Floats,
+    VoiceError,
+    auroc,
+    distinct,
+    fold_of,
+    learn,
+    masked,
+)
 
 GATES = 400  # that are tried for each kind of candidate
 GATE_SIZE = 60  # conversations that one of them is decided on
@@ -55,6 +67,13 @@ def separate(
 ) -> Separation:
     """Cross-validate the panel's parts in five folds of whole conversations."""
     ours, theirs, names = two_voices(said)
+    for some, name in zip((ours, theirs), names, strict=True):
+        different = {one.text for one in some}
+        if len(different) < FEWEST:
+            raise VoiceError(
+                f"{len(different)} different texts of {name} are too few to tell it from another;"
+                f" it takes {FEWEST}."
+            )
     texts = [one.text for one in (*ours, *theirs)]
     conversations = [one.conversation for one in (*ours, *theirs)]
     labels = np.array([1.0] * len(ours) + [0.0] * len(theirs))

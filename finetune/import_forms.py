@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -50,7 +51,11 @@ def exchange(row: Any, prefix: str) -> Imported:
         raise RowError("It is no object; write one in braces in each row.")
     held = row.get("ticket")
     inner: Mapping[str, Any] = held if isinstance(held, Mapping) else row
-    messages = tuple(_limited(_messages(inner)))
+    # Half of a character, which JSON can hold, cannot be kept.
+    messages = tuple(
+        replace(said, text=said.text.encode("utf-8", "replace").decode())
+        for said in _limited(_messages(inner))
+    )
     if not messages:
         raise RowError("Nobody says anything in it; leave it out.")
     if {said.role for said in messages} != {"asker", "team"}:
@@ -206,7 +211,7 @@ def _key(row: Mapping[str, Any], messages: Sequence[Said]) -> str:
         if isinstance(value, (str, int)) and ID.fullmatch(str(value)):
             return str(value)
     written = json.dumps([said_json(said) for said in messages], ensure_ascii=False)
-    return hashlib.sha256(written.encode()).hexdigest()[:24]
+    return hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def _moment(row: Mapping[str, Any]) -> datetime | None:

@@ -12,6 +12,8 @@ from finetune.curate import redacted_again
 from finetune.labels import checked_labels
 from store.names import read_names
 from store.reviews import (
+    Decision,
+    delete_transcripts,
     edit_transcript,
     label_transcript,
     reopen_transcript,
@@ -22,6 +24,7 @@ from store.transcripts import (
     Transcript,
     find_transcript,
     list_transcripts,
+    read_transcript,
     said_json,
 )
 
@@ -53,17 +56,50 @@ def approve(
 
     Raises QuarantinedError with the reasons, and what `store.reviews.review_candidate` raises.
     """
-    kept = find_transcript(engine, workspace_id, transcript_id)
+    _let_in(find_transcript(engine, workspace_id, transcript_id), anyway=anyway)
+    with engine.begin() as connection:
+        return review_candidate(
+            connection, workspace_id, transcript_id, "approved", actor, revision=revision
+        )
+
+
+def _let_in(kept: Transcript, *, anyway: bool) -> None:
     if kept.state == "quarantined" and not anyway:
         reasons = " ".join(finding.reason for finding in kept.findings)
         raise QuarantinedError(
             f"Transcript {kept.id} is kept apart: {reasons} Reject it, or approve it"
             " all the same (--anyway; over HTTP anyway: true)."
         )
+
+
+def decide_all(
+    engine: Engine,
+    workspace_id: int,
+    transcript_ids: Sequence[int],
+    decision: Decision,
+    actor: str,
+    *,
+    anyway: bool = False,
+) -> list[int]:
+    """Approve or reject several transcripts, all or none; a number named twice counts once.
+
+    Returns their ids. Raises as `approve` and `reject` do, and then nothing was changed.
+    """
+    wanted = list(dict.fromkeys(transcript_ids))
     with engine.begin() as connection:
-        return review_candidate(
-            connection, workspace_id, transcript_id, "approved", actor, revision=revision
-        )
+        for one in wanted:
+            if decision == "approved":
+                _let_in(read_transcript(connection, workspace_id, one), anyway=anyway)
+            review_candidate(connection, workspace_id, one, decision, actor)
+    return wanted
+
+
+def delete_all(
+    engine: Engine, workspace_id: int, transcript_ids: Sequence[int], actor: str
+) -> list[int]:
+    """Delete transcripts, all or none; return the ids of the datasets that are withdrawn by it."""
+    with engine.begin() as connection:
+        return delete_transcripts(connection, workspace_id, transcript_ids, actor)
 
 
 def reject(

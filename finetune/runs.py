@@ -278,8 +278,8 @@ def _dataset(engine: Engine, run: Run) -> Dataset:
     dataset = find_dataset(engine, run.workspace_id, run.dataset_id)
     if dataset.withdrawn_at is not None:
         raise TrainingError(
-            f"Rows of dataset {dataset.id} were deleted with somebody's data; build a new one"
-            " with `footnote finetune dataset build`."
+            f"Rows of dataset {dataset.id} were deleted, or are not approved any more; build a new"
+            " one with `footnote finetune dataset build`."
         )
     return dataset
 

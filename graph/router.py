@@ -55,6 +55,8 @@ PERSON = re.compile(
     r"\b(?:talk|speak|chat|connect me|put me through|transfer me|hand me over)\b.{0,20}"
     r"\b(?:human|person|someone|somebody|agent|colleague|representative|manager|staff)\b"
     r"|\b(?:real|actual|live) (?:human|person|agent)\b"
+    r"|\b(?:get|give|find|send) (?:me|us) (?:an? )?(?:human|person|someone|somebody|agent|manager"
+    r"|representative|colleague)\b"
     r"|^(?:human|agent|person|representative)[\s,.!]*(?:please)?[\s.!]*$",
     re.IGNORECASE,
 )

@@ -142,6 +142,28 @@ def reopen_transcript(
     return read_transcript(connection, workspace_id, kept.id), withdrawn
 
 
+def delete_transcripts(
+    connection: Connection, workspace_id: int, transcript_ids: Sequence[int], actor: str
+) -> list[int]:
+    """Delete transcripts with their rows in datasets, whatever was decided of them.
+
+    Returns the ids of the datasets that are withdrawn by it. Raises NotFoundError.
+    """
+    wanted = list(dict.fromkeys(transcript_ids))
+    for one in wanted:
+        read_transcript(connection, workspace_id, one, lock=True)
+    withdrawn = withdraw_datasets(connection, workspace_id, wanted)
+    connection.execute(
+        text(
+            "DELETE FROM transcripts WHERE workspace_id = :workspace_id AND id = ANY(:transcripts)"
+        ),
+        {"workspace_id": workspace_id, "transcripts": wanted},
+    )
+    for one in wanted:
+        record(connection, workspace_id, actor, "transcript deleted", str(one))
+    return withdrawn
+
+
 def _open(
     connection: Connection, workspace_id: int, transcript_id: int, revision: int | None
 ) -> Transcript:

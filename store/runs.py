@@ -118,8 +118,8 @@ def start_run(
     ).scalar_one()
     if withdrawn is not None:
         raise WithdrawnDatasetError(
-            f"Rows of dataset {dataset.id} were deleted with somebody's data; build a new one with"
-            " `footnote finetune dataset build`."
+            f"Rows of dataset {dataset.id} were deleted, or are not approved any more; build a new"
+            " one with `footnote finetune dataset build`."
         )
     key = run_key(dataset.sha256, backend, base, recipe)
     named = {"workspace_id": dataset.workspace_id, "key": key}

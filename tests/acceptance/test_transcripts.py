@@ -177,6 +177,11 @@ def test_a_review_needs_one_key_a_transcript(office: Footnote) -> None:
 
 def test_clean_ones_are_approved_together_and_others_one_by_one(office: Footnote) -> None:
     """What was kept apart needs a word more; a decision can be taken back."""
+    first = next(iter(states(office)))
+    missing = office.run("transcripts", "approve", str(first), "99999")
+    assert missing.code == 1
+    assert "There is no transcript 99999" in missing.err
+    assert states(office)[first] == "candidate"
     assert office.run("transcripts", "approve", "--all-clean").out == "3 transcripts approved.\n"
     *clean, apart = states(office)
     refused = office.run("transcripts", "approve", str(apart))

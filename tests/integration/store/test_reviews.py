@@ -9,12 +9,13 @@ from core.errors import NotFoundError
 from store import tables
 from store.audit import read_audit
 from store.curation import FirstPass, count_unread, save_first_pass, unread_transcripts
-from store.datasets import DatasetRow, find_dataset, save_dataset
+from store.datasets import DatasetRow, find_dataset, read_rows, save_dataset
 from store.privacy import forget_person, kept_about
 from store.reviews import (
     ChangedMeanwhileError,
     DecidedError,
     NotReadYetError,
+    delete_transcripts,
     edit_transcript,
     label_transcript,
     reopen_transcript,
@@ -169,6 +170,24 @@ def test_reopening_withdraws_what_was_made_of_it(
         review_candidate(connection, workspace_id, read.id, "rejected", "U9")
     with pytest.raises(DecidedError, match="reopen"), engine.begin() as connection:
         edit_transcript(connection, workspace_id, read.id, REDACTED, {}, "U9")
+
+
+def test_what_is_deleted_is_gone_from_datasets_too(
+    engine: Engine, workspace_id: int, keep: Keep
+) -> None:
+    """All or none; the rows go with it, and the dataset is withdrawn."""
+    read = keep()
+    with engine.begin() as connection:
+        review_candidate(connection, workspace_id, read.id, "approved", "U9")
+        rows = [DatasetRow("train", {"text": "x"}, "c", read.id)]
+        dataset, _ = save_dataset(connection, workspace_id, "d", "routes", rows, {}, "U9")
+    with pytest.raises(NotFoundError), engine.begin() as connection:
+        delete_transcripts(connection, workspace_id, [read.id, 999_999], "U9")
+    with engine.begin() as connection:
+        assert delete_transcripts(connection, workspace_id, [read.id] * 2, "U9") == [dataset.id]
+    assert read_rows(engine, dataset.id) == []
+    assert list_transcripts(engine, workspace_id, None) == []
+    assert read_audit(engine, workspace_id)[0].action == "transcript deleted"
 
 
 def test_lists_are_filtered_and_paged(engine: Engine, workspace_id: int, keep: Keep) -> None:

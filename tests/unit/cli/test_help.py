@@ -40,6 +40,7 @@ INNER += [f"finetune dataset {name}" for name in DATASETS]
 INNER += [f"finetune schedule {name}" for name in ("show", "set", "off", "dry-run")]
 CURATING = ("import", "curate", "list", "show", "review", "approve", "reject", "reopen", "edit")
 INNER += [f"transcripts {name}" for name in (*CURATING, "label", "export", "stats", "names")]
+INNER += ["transcripts delete"]
 SERVICES = ["up", "web", "worker", "beat", "bot", "serve"]  # they print no result
 CONTEXT = click.Context(footnote)
 

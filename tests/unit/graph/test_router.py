@@ -24,6 +24,7 @@ def router(embedder: Embedder) -> Router:
         ("I want to talk to a human", "human"),
         ("Can I speak to a real person?", "human"),
         ("agent", "human"),
+        ("get me a human, this is the last straw", "human"),
         (":tada:", "small_talk"),
         ("ok", "small_talk"),
         ("Please connect me with someone from support", "human"),
