@@ -31,6 +31,7 @@ TEAM = frozenset(
 )
 LEFT_OUT = frozenset("system developer bot tool function note internal automation trigger".split())
 TIMES = ("happened_at", "created_at", "timestamp", "date", "time", "updated_at")
+ASKER_IDS = ("user_id", "requester_id", "customer_id")
 IDS = ("id", "conversation_id", "ticket_id", "dialogue_id", "thread_id", "uuid")
 PAIRS = (
     ("question", "answer"), ("prompt", "completion"), ("customer", "agent"), ("user", "assistant"),
@@ -72,6 +73,44 @@ def exchange(row: Any, prefix: str) -> Imported:
         messages,
         checked_labels(labels or {}),
         _moment(inner),
+        *_people(inner),
+    )
+
+
+def _people(row: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the ids of the asker, and of others who wrote: by them a person can be forgotten.
+
+    Addresses and names are no ids.
+    """
+    askers = [row.get(name) for name in ASKER_IDS] + [_part(row, "requester", "id")]
+    others: list[Any] = []
+    held = row.get("conversation_parts") or []
+    parts = held.get("conversation_parts") if isinstance(held, Mapping) else held
+    for some in (row.get("messages"), row.get("comments"), [row.get("source")], parts):
+        for one in some if isinstance(some, Sequence) and not isinstance(some, str) else ():
+            if not isinstance(one, Mapping):
+                continue
+            author = one.get("author")
+            role = str(
+                one.get("role")
+                or one.get("author_role")
+                or _part(one, "author", "role")
+                or _part(one, "author", "type")
+                or (author if isinstance(author, str) else "")
+            ).casefold()
+            written = one.get("author_id", _part(one, "author", "id")) or one.get("user_id")
+            (askers if role in ASKER else others).append(written)
+    known = [str(one) for one in askers if _is_id(one)]
+    more = [*known[1:], *(str(one) for one in others if _is_id(one))]
+    asker = known[0] if known else None
+    return asker, tuple(one for one in dict.fromkeys(more) if one != asker)
+
+
+def _is_id(value: Any) -> bool:
+    return (
+        isinstance(value, (str, int))
+        and not isinstance(value, bool)
+        and ID.fullmatch(str(value)) is not None
     )
 
 
@@ -208,7 +247,7 @@ def _key(row: Mapping[str, Any], messages: Sequence[Said]) -> str:
     """Return what tells a row from others: its id if that can be one, else a hash of its words."""
     for name in IDS:
         value = row.get(name)
-        if isinstance(value, (str, int)) and ID.fullmatch(str(value)):
+        if _is_id(value):
             return str(value)
     written = json.dumps([said_json(said) for said in messages], ensure_ascii=False)
     return hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()[:24]

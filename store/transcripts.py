@@ -88,12 +88,17 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Imported:
-    """An exchange of a file, before it is kept. `key` tells it from the file's others."""
+    """An exchange of a file, before it is kept. `key` tells it from the file's others.
+
+    `user_id` is the asker's id as the file has it, `people` are those of others who wrote in it.
+    """
 
     key: str
     messages: tuple[Said, ...]
     labels: dict[str, Any] = field(default_factory=dict)
     happened_at: datetime | None = None
+    user_id: str | None = None
+    people: tuple[str, ...] = ()
 
 
 COLUMNS = (
@@ -176,9 +181,10 @@ def add_imported(
     new = connection.execute(
         text(
             "INSERT INTO transcripts (workspace_id, origin, origin_key, messages, audience,"
-            " added_by, labels, happened_at) SELECT :workspace_id, 'import', row ->> 'key',"
-            " row -> 'messages', :audience, :added_by, row -> 'labels',"
-            " coalesce(CAST(row ->> 'at' AS timestamptz), now())"
+            " added_by, labels, happened_at, user_id, people) SELECT :workspace_id, 'import',"
+            " row ->> 'key', row -> 'messages', :audience, :added_by, row -> 'labels',"
+            " coalesce(CAST(row ->> 'at' AS timestamptz), now()), row ->> 'user_id',"
+            " ARRAY(SELECT jsonb_array_elements_text(row -> 'people'))"
             " FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS row"
             " ON CONFLICT (workspace_id, origin, origin_key) DO NOTHING"
         ),
@@ -193,6 +199,8 @@ def add_imported(
                         "messages": [said_json(said) for said in one.messages],
                         "labels": one.labels,
                         "at": one.happened_at.isoformat() if one.happened_at else None,
+                        "user_id": one.user_id,
+                        "people": list(one.people),
                     }
                     for one in exchanges
                 ]

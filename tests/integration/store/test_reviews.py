@@ -218,6 +218,21 @@ def test_the_same_file_again_adds_nothing(engine: Engine, workspace_id: int) -> 
     assert (first.labels, first.audience) == ({"route": "policy"}, ("everyone",))
 
 
+def test_people_of_a_file_are_forgotten_by_their_ids(engine: Engine, workspace_id: int) -> None:
+    """Who asked, and who wrote for the team."""
+    rows = [
+        Imported("f:1", RAW, user_id="901", people=("7",)),
+        Imported("f:2", RAW, user_id="902", people=("7", "8")),
+        Imported("f:3", RAW),
+    ]
+    with engine.begin() as connection:
+        add_imported(connection, workspace_id, rows, audience=["everyone"], added_by="U9")
+    assert forget_person(engine, workspace_id, "901").counts["candidates"] == 1
+    assert forget_person(engine, workspace_id, "8").counts["candidates"] == 1
+    (left,) = list_transcripts(engine, workspace_id)
+    assert left.origin_key == "f:3"
+
+
 @pytest.mark.parametrize("person", ["UASKER", "UTEAM"])
 def test_a_person_takes_their_examples_along(
     engine: Engine, workspace_id: int, keep: Keep, person: str

@@ -95,6 +95,43 @@ def test_each_form_gives_the_same_exchange(tmp_path: Path, row: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("row", "asker", "others"),
+    [
+        (TICKET, "1", ("2",)),
+        (
+            {
+                "source": {"author": {"type": "user", "id": "u9"}, "body": ASKED},
+                "conversation_parts": [
+                    {"author": {"type": "admin", "id": 4}, "body": ANSWERED},
+                    {"author": {"type": "user", "id": "u9"}, "body": "Thanks!"},
+                ],
+            },
+            "u9",
+            ("4",),
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "customer", "text": ASKED, "user_id": "U1"},
+                    {"role": "agent", "text": ANSWERED, "user_id": "U2"},
+                ]
+            },
+            "U1",
+            ("U2",),
+        ),
+        ({"user_id": "someone@example.com", "messages": PAIR}, None, ()),
+    ],
+)
+def test_who_wrote_is_kept_by_their_ids(
+    tmp_path: Path, row: Any, asker: str | None, others: tuple[str, ...]
+) -> None:
+    """So that a person can be forgotten; an address or a name is no id."""
+    (one,) = read(tmp_path, lines(row))
+    assert isinstance(one, Imported), one
+    assert (one.user_id, one.people) == (asker, others)
+
+
+@pytest.mark.parametrize(
     "data",
     [
         "question,answer\n{a},{b}\n",
