@@ -17,6 +17,7 @@ from graph.state import Question
 from retrieval.embeddings import Embedder
 from store.answers import Answer, new_answer_id
 from store.conversations import ensure_conversation
+from store.posts import post_at
 from store.workspaces import ensure_workspace
 from tests.acceptance.processes import wait_until
 from tests.acceptance.slack_face import Answerer, KeptMembers, running, settings_for, words
@@ -182,6 +183,13 @@ def test_what_was_chosen_goes_with_the_message_it_was_chosen_for(
         ts = slack.say(slack.general, slack.alice, slack.mention(f"{CANARY}?"))
         (which,) = slack.wait_for_messages(slack.general, ts)
         answerer.script = remembering(bot_engine)
+        # A test presses sooner than the bot has noted where its message stands.
+        wait_until(
+            lambda: (
+                post_at(bot_engine, ensure_workspace(bot_engine), slack.general, which.ts)
+                is not None
+            )
+        )
         slack.action(slack.general, which.ts, slack.alice, "choice:0")
         slack.action(slack.general, which.ts, slack.bob, "choice:1")
         replies = slack.wait_for_messages(slack.general, ts, count=3)
