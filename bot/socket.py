@@ -146,10 +146,16 @@ def end_connection(client: SocketModeClient) -> bool:
 def _connect(client: SocketModeClient, opened: threading.Event) -> bool:
     """Ask for an address once, and wait until a connection is open; the client tries by itself."""
     if client.current_session is None:
+        # Started by `connect` its monitor would look before the connection is there, take it for
+        # closed and replace it while another thread opens it: it starts after that instead.
+        client.current_app_monitor_started = True
         try:
             client.connect()
         except SLACK_FAILURES as error:
             raise refusal(error, client.web_client.base_url, APP_REFUSED) from error
-    if not opened.wait(OPENING):
+    is_open = opened.wait(OPENING)
+    if not client.current_app_monitor.is_alive():
+        client.current_app_monitor.start()
+    if not is_open:
         raise ServiceUnavailableError("Slack opens no connection; check the network.")
     return True

@@ -14,6 +14,8 @@ from store.answers import Answer
 from tests.acceptance.slack_face import Answerer, KeptMembers, cited, running, settings_for, words
 from tests.fakes.slack import SlackServer
 
+SETTLING = 1.0  # seconds in which a second connection would be asked for
+
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -35,6 +37,17 @@ def test_stopping_lets_no_question_fall_silent(
         threading.Timer(1.0, release.set).start()
 
     assert "Sale items" in words(slack.replies(slack.general)[0])
+
+
+def test_one_connection_is_asked_for(
+    slack: SlackServer, bot_engine: Engine, answerer: Answerer
+) -> None:
+    """A start makes one connection, and does not replace it while it is being made."""
+    with running(slack, bot_engine, answerer):
+        threading.Event().wait(SETTLING)
+        slack.say(slack.dm(slack.alice), slack.alice, "sale?")
+        slack.wait_for_messages(slack.dm(slack.alice))
+    assert len(slack.calls("apps.connections.open")) == 1
 
 
 @pytest.mark.parametrize("how", ["told to reconnect", "cut"])
