@@ -21,7 +21,7 @@ POOR = 0.4  # quality below which it is told
 TELLING = 5  # words of a sentence, from which it is looked for in the documents
 
 WORD = re.compile(r"[^\W\d_]+")
-LINK = re.compile(r"(?:[a-z][a-z0-9+.-]*://|\bwww\.)(?P<host>[^\s/<>|\"')\]]+)", re.IGNORECASE)
+LINK = re.compile(r"(?:[a-z][a-z0-9+.-]*://|\bwww\.)(?P<host>[^\s/?#\\<>|\"')\]]+)", re.IGNORECASE)
 BARE = re.compile(
     r"(?<![@\w.-])(?P<host>(?:[a-z0-9-]+\.)+(?:com|org|net|io|co|info|biz|app|dev|xyz|me"
     r"|ly|ru|cn|eu|uk"

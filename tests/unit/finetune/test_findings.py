@@ -64,6 +64,9 @@ def test_links_may_lead_to_hosts_that_are_allowed() -> None:
     link = Said("team", "All about it is at https://help.example.com/a, as you know.")
     assert kinds(ASKED, link, hosts={"example.com"}) == set()
     assert kinds(ASKED, link, hosts={"ample.com"}) == {"link"}
+    for host in ("evil.test#.example.com", "evil.test?@example.com", "evil.test\\.example.com"):
+        elsewhere = Said("team", f"All about it is at https://{host} for you, as you know.")
+        assert kinds(ASKED, elsewhere, hosts={"example.com"}) == {"link"}
     assert kinds(ASKED, GOOD, redactions=frozenset({"URL", "KEY"})) == {"link", "secret"}
 
 
