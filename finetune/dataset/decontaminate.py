@@ -54,7 +54,8 @@ def load_gate_set(path: Path) -> GateSet:
         except (OSError, UnicodeDecodeError) as error:
             raise DatasetError(f"{file} cannot be read as text; name a JSONL file.") from error
         hashed.update(words.encode())
-        for number, line in enumerate(words.splitlines(), start=1):
+        # Not `splitlines`: a message may hold other breaks, such as U+2028, unescaped.
+        for number, line in enumerate(words.split("\n"), start=1):
             if line.strip():
                 texts += _texts(line, f"{file.name}, line {number}")
     if not texts:

@@ -42,14 +42,20 @@ def test_phrases_of_the_house_are_nobody_s(all_of_them: int, limit: int) -> None
 def test_a_set_is_read_from_questions_and_transcripts(tmp_path: Path) -> None:
     """From every file in a folder: questions, answers, history and messages, but no rules."""
     (tmp_path / "deep").mkdir()
-    question = {"question": "q", "answer": "a", "history": [{"role": "customer", "text": "h"}]}
+    question = {
+        "question": "q\u2028r",
+        "answer": "a",
+        "history": [{"role": "customer", "text": "h"}],
+    }
     export = {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]}
-    (tmp_path / "one.jsonl").write_text(json.dumps(question) + "\n\n", encoding="utf-8")
+    (tmp_path / "one.jsonl").write_text(
+        json.dumps(question, ensure_ascii=False) + "\n\n", encoding="utf-8"
+    )
     (tmp_path / "deep" / "two.jsonl").write_text(json.dumps(export), encoding="utf-8")
 
     found = load_gate_set(tmp_path)
 
-    assert sorted(found.texts) == ["a", "h", "q", "u"]
+    assert sorted(found.texts) == ["a", "h", "q\u2028r", "u"]
 
 
 @pytest.mark.parametrize(
