@@ -68,10 +68,11 @@ def exchange(row: Any, prefix: str) -> Imported:
     labels = row.get("labels")
     if labels is not None and not isinstance(labels, Mapping):
         raise RowError('Its labels are no object; write them as {"route": "policy"}.')
+    checked = checked_labels(labels or {})
     return Imported(
         f"{prefix}:{_key(inner, messages)}",
         messages,
-        checked_labels(labels or {}),
+        {name: value for name, value in checked.items() if value is not None},
         _moment(inner),
         *_people(inner),
     )
@@ -261,7 +262,8 @@ def _moment(row: Mapping[str, Any]) -> datetime | None:
                 return datetime.fromtimestamp(value, UTC)
             if isinstance(value, str) and value.strip():
                 moment = datetime.fromisoformat(value.strip())
-                return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+                # In UTC, so that no zone moves a date out of the years that there are.
+                return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError, OSError) as error:
             raise RowError(f"{name} is no date; write it as 2026-09-01.") from error
     return None

@@ -14,7 +14,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "sentiment": SENTIMENTS,
     "urgency": URGENCIES,
 }
-"""Labels with a fixed choice. `intent` is a word of one.s own, `tone` a list of such."""
+"""Labels with a fixed choice. `intent` is a word of one's own, `tone` a list of such."""
 
 NAMES = (*CHOICES, "intent", "tone")
 TAG = re.compile(r"[^\W_][\w .-]{0,39}")

@@ -163,7 +163,12 @@ def test_ids_times_labels_and_suggestions_are_kept(tmp_path: Path) -> None:
     """A row without an id, or with one that is an address, goes by a hash of its words."""
     said = [PAIR[0], {**PAIR[1], "canned": True}]
     rows = [
-        {"id": "a-1", "messages": said, "labels": {"route": "policy"}, "date": "2026-03-01"},
+        {
+            "id": "a-1",
+            "messages": said,
+            "labels": {"route": "policy", "intent": None},
+            "date": "2026-03-01",
+        },
         {"id": "me@example.com", "messages": said},
     ]
     first, second = read(tmp_path, lines(*rows))
@@ -189,6 +194,7 @@ def test_ids_times_labels_and_suggestions_are_kept(tmp_path: Path) -> None:
         (json.dumps({"messages": []}), "Nobody says anything"),
         (json.dumps({"messages": PAIR, "labels": {"route": "sales"}}), "one of policy"),
         (json.dumps({"messages": PAIR, "date": "soon"}), "write it as 2026-09-01"),
+        (json.dumps({"messages": PAIR, "date": "9999-12-31T23:00:00-09:00"}), "date is no date"),
         (json.dumps({"comments": [{"body": "Hi"}]}), "give author_id and requester_id"),
         (json.dumps({"messages": PAIR * 300}), "more than 500 messages"),
     ],
