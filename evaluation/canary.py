@@ -5,7 +5,6 @@ what answers the others in the same time. It goes back at once when it is surely
 when enough conversations passed without a doubt; until then it waits.
 """
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Engine
 
 from core.logs import logger
+from evaluation.statistics import newcombe, wilson
 from store.canaries import Trial, trial_figures
 from store.jobs import Job
 from store.leases import LEASE, run_leased
@@ -35,7 +35,6 @@ MOST_FACTS_CHANGED = 0.10  # share of its answers; none of them was shown, but n
 MOST_FAILED = 0.20  # share of its answers that it did not style in time or at all
 LEAST_ANSWERS = 5  # before anything is said of them
 LEAST_RATED = 10  # thumbs on either side before they are compared
-Z = 1.645  # one-sided 95 %
 WATCHER = "canary watch"  # as the audit log names who did it
 
 Step = Literal["on", "back", "wait"]
@@ -94,36 +93,12 @@ def _surely_worse(its: Trial, others: Trial) -> str | None:
     )
     for name, (count, total), (other_count, other_total), least in pairs:
         if total >= least and other_total >= least:
-            low, _ = difference(count, total, other_count, other_total)
+            low, _ = newcombe(count, total, other_count, other_total)
             if low > 0:
                 return (
                     f"{name}: {count} of {total}, against {other_count} of {other_total} elsewhere"
                 )
     return None
-
-
-def wilson(count: int, total: int, z: float = Z) -> tuple[float, float]:
-    """Return the Wilson score interval of a share (Wilson 1927); (0, 1) for no cases."""
-    if total == 0:
-        return 0.0, 1.0
-    share, square = count / total, z * z
-    centre = share + square / (2 * total)
-    spread = z * math.sqrt(share * (1 - share) / total + square / (4 * total * total))
-    whole = 1 + square / total
-    return max(0.0, (centre - spread) / whole), min(1.0, (centre + spread) / whole)
-
-
-def difference(
-    count: int, total: int, other: int, other_total: int, z: float = Z
-) -> tuple[float, float]:
-    """Return the interval of a difference of two shares (Newcombe 1998, method 10)."""
-    share, other_share = count / total, other / other_total
-    low, high = wilson(count, total, z)
-    other_low, other_high = wilson(other, other_total, z)
-    apart = share - other_share
-    below = math.hypot(share - low, other_high - other_share)
-    above = math.hypot(high - share, other_share - other_low)
-    return apart - below, apart + above
 
 
 def watch(engine: Engine, workspace_id: int, kind: ModelKind, now: datetime) -> Judgement | None:

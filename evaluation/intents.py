@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import ConfigurationError
-from evaluation.statistics import Share, share
+from evaluation.statistics import Share, auroc, share
 from finetune.head_fit import Recipe, fit
 from finetune.router_head import measured
 from retrieval.embeddings import Embedder, Vectors
@@ -128,16 +128,6 @@ def folds(labels: Sequence[str], count: int = FOLDS) -> NDArray[np.intp]:
             made[place] = dealt % count
             dealt += 1
     return made
-
-
-def auroc(scores: NDArray[Any], positive: NDArray[np.bool_]) -> float:
-    """Return the chance that a positive scores above another, a tie as a half."""
-    order = np.unique(scores, return_inverse=True)[1]
-    counts = np.bincount(order)
-    ranks = np.cumsum(counts) - (counts - 1) / 2
-    inside, outside = int(positive.sum()), int((~positive).sum())
-    total = float(ranks[order[positive]].sum()) - inside * (inside + 1) / 2
-    return total / (inside * outside)
 
 
 def _measure(

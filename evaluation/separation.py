@@ -9,6 +9,7 @@ import numpy as np
 from evaluation.gate import FEWEST_CONVERSATIONS, Figure, decide
 from evaluation.ngrams import WordModel
 from evaluation.said import Utterance, two_voices
+from evaluation.statistics import auroc
 from evaluation.style import HABITS, readability
 from evaluation.voices import (
     FEWEST,
@@ -17,7 +18,6 @@ from evaluation.voices import (
     WORD,
     Floats,
     VoiceError,
-    auroc,
     distinct,
     fold_of,
     learn,

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import FootnoteError
+from evaluation.statistics import auroc
 
 Floats = NDArray[np.float64]
 
@@ -221,15 +222,3 @@ def _calibrated(scores: Floats, labels: Floats) -> tuple[float, float]:
 
     fitted = LogisticRegression(C=1e6, class_weight="balanced").fit(scores[:, None], labels)
     return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
-
-
-def auroc(scores: Floats, labels: Floats) -> float:
-    """Return the share of pairs, one of each label, of which the 1 scores higher; ties half."""
-    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]  # those that tie share the middle one
-    positives = int(labels.sum())
-    negatives = len(labels) - positives
-    if not positives or not negatives:
-        return 0.5
-    above = ranks[labels == 1].sum() - positives * (positives + 1) / 2
-    return float(above / (positives * negatives))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.canary import difference, judge, wilson
+from evaluation.canary import judge
+from evaluation.statistics import newcombe, wilson
 from store.canaries import Trial
 
 HOUR = timedelta(hours=1)
@@ -81,7 +82,7 @@ def test_an_interval_holds_its_share(count: int, total: int) -> None:
 
 def test_intervals_are_those_of_the_textbook() -> None:
     """56 of 70 against 48 of 80, as Newcombe (1998) works it out: 0.0524 … 0.3339."""
-    low, high = difference(56, 70, 48, 80, z=1.96)
+    low, high = newcombe(56, 70, 48, 80, z=1.96)
     assert (round(low, 4), round(high, 4)) == (0.0524, 0.3339)
-    low, high = difference(48, 80, 48, 80)
+    low, high = newcombe(48, 80, 48, 80)
     assert low < 0 < high

@@ -10,11 +10,11 @@ import pytest
 from core.errors import ConfigurationError
 from evaluation.intents import (
     Labelled,
-    auroc,
     evaluate_intents,
     folds,
     load_intents,
 )
+from evaluation.statistics import auroc
 from evaluation.vectors import KeptVectors
 from finetune.head_fit import Recipe
 from tests.unit.finetune.routes import ROUTES, PlainEmbedder

@@ -11,8 +11,9 @@ from core.errors import ConfigurationError
 from evaluation.ngrams import Repeats, WordModel
 from evaluation.said import read_said, two_voices
 from evaluation.separation import separate, try_gates
+from evaluation.statistics import auroc
 from evaluation.style import Panel, learn_panel, likeness, readability, report_of
-from evaluation.voices import VoiceError, auroc, fold_of
+from evaluation.voices import VoiceError, fold_of
 
 THINGS = "parcel invoice refund voucher badge laptop ticket lamp chair kettle".split()
 PLACES = "depot counter warehouse office desk branch".split()
